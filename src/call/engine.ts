@@ -1,0 +1,60 @@
+import type { MediaStream } from "../audio/stream.ts";
+
+export type HangupCause = "normal" | "busy" | "rejected" | "noAnswer" | "notFound" | "congestion" | "failure";
+
+/** What the dialplan does when it has the call back. Targets are names from the config, never what a model made up. */
+export type Next =
+  | { next: "menu"; reason: string }
+  | { next: "transfer"; target: string }
+  | { next: "hangup" };
+
+export type LegEvent =
+  | { type: "dtmf"; digit: string; durationMs: number }
+  | { type: "held" }
+  | { type: "resumed" };
+
+/** One call that the dialplan has lent to us. */
+export interface Leg {
+  /** The PBX's own id of the caller's channel. */
+  readonly id: string;
+  readonly direction: "inbound" | "outbound";
+  readonly from: string;
+  readonly fromName: string;
+  readonly to: string;
+  readonly did: string;
+  readonly diversion: string;
+  readonly trunk: string;
+  readonly language: string;
+  /** The agent that the dialplan asks for by name; empty: the default one. */
+  readonly agent: string;
+  /** The caller's negotiated codec as the PBX names it, e.g. "ulaw". */
+  readonly codec: string;
+  /** 1 when the dialplan offers the call for the first time, 2 when a controller died with it. */
+  readonly attempt: number;
+  /** Aborted when the leg is gone or was given back; `reason` is a HangupCause. */
+  readonly signal: AbortSignal;
+  /** Bounded: a reader that is not there loses the oldest. Ends with the leg. */
+  readonly events: AsyncIterable<LegEvent>;
+  /** At the caller's own rate. Rejects when the media cannot be had; the dialplan then has the call by itself. Once per leg. */
+  openMedia(): Promise<MediaStream>;
+  /** Digits out, to the far end: 0-9, *, #, A-D. */
+  sendDtmf(digits: string): Promise<void>;
+  /** Tells the dialplan what comes next and returns the call to it. A leg that is gone takes this quietly. May be called twice; the first counts. */
+  giveBack(next: Next): Promise<void>;
+}
+
+/** `refused`: the PBX answers, and will go on refusing until somebody changes something (wrong password, missing module). */
+export interface EngineHealth {
+  readonly state: "connecting" | "connected" | "refused";
+  /** One sentence for the administrator: what is wrong and what to do. Empty when connected. */
+  readonly detail: string;
+}
+
+export interface Engine {
+  readonly name: string;
+  readonly health: EngineHealth;
+  /** Stays connected until `signal` aborts (then gives back nothing by itself), calling `onLeg` once for every lent call. Never rejects for what the PBX does. */
+  run(onLeg: (leg: Leg) => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** From now on, refuse new calls at once (the dialplan takes them to the menu); running ones go on. */
+  drain(): void;
+}

@@ -1,0 +1,13 @@
+import type { Turn } from "./turn.ts";
+
+/** Who wants to know how a conversation goes: the live view, the metrics, the record. Called synchronously; must not throw or block. */
+export interface ConversationObserver {
+  /** The caller's words, as they come. */
+  callerWords(text: string, final: boolean): void;
+  /** A piece of the agent's reply went to the voice. */
+  agentWords(text: string): void;
+  /** The agent fell silent because the caller spoke, `ms` after the caller's first voiced frame. */
+  bargeIn(ms: number): void;
+  /** An exchange is complete: what was heard of it will not change any more. */
+  turn(turn: Turn): void;
+}

@@ -1,0 +1,110 @@
+import type { Frame, SampleRate } from "../audio/frame.ts";
+
+/** An utterance's words so far. `startMs` and `endMs` count the audio pushed since the hearing was opened. */
+export interface Transcript {
+  readonly text: string;
+  readonly final: boolean;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** 0 to 1, where the recogniser says so. */
+  readonly confidence?: number;
+  /** The recogniser itself says that the caller's turn is over. */
+  readonly turnEnd?: boolean;
+}
+
+/** One caller's ear, open for the whole call. */
+export interface Hearing {
+  /** Copies what it keeps; never blocks, never throws. */
+  push(frame: Frame): void;
+  /** The caller paused: say what there is. Answered by exactly one final transcript (its text may be empty) per call of `finish`. */
+  finish(): void;
+  /** Partials (each replaces the one before) and finals. Ends when the signal aborts; throws a ProviderError when the ear is lost. */
+  readonly transcripts: AsyncIterable<Transcript>;
+}
+
+export interface SpeechToText {
+  readonly name: string;
+  /** `hints`: phrases the agent expects, most wanted first. */
+  open(options: { rate: SampleRate; language: string; hints: readonly string[]; signal: AbortSignal }): Hearing;
+  close(): Promise<void>;
+}
+
+/** Voice activity: an edge detector with its own hang-over, pushed in the media's tick; must be cheap. */
+export interface VoiceDetector {
+  /** "speech" or "silence" at an edge, else undefined. */
+  push(frame: Frame): "speech" | "silence" | undefined;
+  readonly speaking: boolean;
+  /** How long it waits after the last voiced frame before it says "silence", and after the first before it says "speech", in ms. */
+  readonly hangoverMs: number;
+  readonly onsetMs: number;
+  reset(): void;
+  close(): void;
+}
+
+export interface VoiceActivity {
+  readonly name: string;
+  open(options: { rate: SampleRate }): VoiceDetector;
+  close(): Promise<void>;
+}
+
+export interface Message {
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly content: string;
+  /** For "tool": which request this answers. */
+  readonly toolId?: string;
+  /** For "assistant": the tools it asked for. */
+  readonly tools?: readonly ToolRequest[];
+}
+
+export interface ToolRequest {
+  readonly id: string;
+  readonly name: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+export interface ToolDefinition {
+  readonly name: string;
+  readonly description: string;
+  /** JSON schema of the input. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+export type ReplyPart = { readonly type: "text"; readonly text: string } | ({ readonly type: "tool" } & ToolRequest);
+
+export interface LanguageModel {
+  readonly name: string;
+  /** Streams the reply. Ends quietly when the signal aborts; throws a ProviderError otherwise. */
+  reply(
+    messages: readonly Message[],
+    options: { tools: readonly ToolDefinition[]; signal: AbortSignal },
+  ): AsyncIterable<ReplyPart>;
+  close(): Promise<void>;
+}
+
+export interface TextToSpeech {
+  readonly name: string;
+  /**
+   * Speaks the pieces as they come, each piece a clause or a sentence. Yields 20 ms frames at `rate` (the last of a piece may be shorter).
+   * Ends quietly when the signal aborts; throws a ProviderError otherwise.
+   */
+  speak(
+    text: AsyncIterable<string>,
+    options: { voice: string; rate: SampleRate; language: string; signal: AbortSignal },
+  ): AsyncIterable<Frame>;
+  close(): Promise<void>;
+}
+
+export type ProviderErrorCode = "unreachable" | "refused" | "overloaded" | "timeout" | "protocol" | "missing";
+
+/** Something outside went wrong. `missing`: a program or file is not on this machine; the message says what to install. */
+export class ProviderError extends Error {
+  override readonly name = "ProviderError";
+  readonly code: ProviderErrorCode;
+  readonly provider: string;
+
+  constructor(provider: string, code: ProviderErrorCode, message: string, options?: ErrorOptions) {
+    super(`${provider}: ${message}`, options);
+    this.provider = provider;
+    this.code = code;
+  }
+}
