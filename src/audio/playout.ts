@@ -1,0 +1,283 @@
+import type { Clock, Timer } from "../base/clock.ts";
+import { Gate } from "../base/signals.ts";
+import { type Comfort, comfortNoise } from "./comfort.ts";
+import { FRAME_MS, type Frame, type SampleRate, samplesPerFrame } from "./frame.ts";
+import { Ledger } from "./ledger.ts";
+import { SampleRing } from "./ring.ts";
+
+/** Where the frames of one call go. */
+export interface PlayoutSink {
+  /** 20 ms. The same buffer is used for the next frame: copy what is kept. */
+  send(pcm: Int16Array): void;
+  /** Makes the PBX forget what it was sent and has not begun to play. Nothing to do where it keeps nothing. */
+  flush(): void;
+}
+
+export interface PlayoutOptions {
+  readonly clock: Clock;
+  readonly rate: SampleRate;
+  /** How much of a reply is handed over ahead of its time; the PBX then paces. 0: it does not, and gets a frame every 20 ms. */
+  readonly leadMs: number;
+  /** Above this, `write` says that it is enough. */
+  readonly queueMs: number;
+  readonly sink: PlayoutSink;
+  readonly comfort?: Comfort;
+  /** From `send` into an empty PBX to the sound's beginning, on average. Half a frame where the PBX paces, because it waits for its next tick. */
+  readonly sinkDelayMs?: number;
+}
+
+/** What is played, and when it begins to be heard: what an echo of it must be compared with. Frames that a hold took back are played again. */
+export type SentListener = (pcm: Int16Array, playsAtMs: number) => void;
+
+// A little lateness is caught up, because the far side has kept a little; after more it has long been silent, and a burst would stay as delay.
+const CATCH_UP_MS = 60;
+// Timers run up to a millisecond early.
+const EARLY_MS = 1;
+// A writer that ignores `write`'s answer is cut off this much above `queueMs`.
+const OVERRUN_MS = 500;
+
+/** The outgoing half of a MediaStream: one call's 20 ms clock, its queue, and the account of what was heard. */
+export class Playout {
+  readonly rate: SampleRate;
+  readonly #clock: Clock;
+  readonly #sink: PlayoutSink;
+  readonly #comfort: Comfort;
+  readonly #queueLimit: number;
+  readonly #samplesPerMs: number;
+  /** How long before the end of what was handed over the next frame of a reply follows. */
+  readonly #aheadMs: number;
+  readonly #delayMs: number;
+  readonly #paced: boolean;
+  readonly #ring: SampleRing;
+  readonly #ledger: Ledger;
+  readonly #frame: Int16Array;
+  readonly #tick = (): void => {
+    this.#timer = undefined;
+    this.#pump();
+  };
+  readonly #roomGate = new Gate();
+  readonly #drainGate = new Gate();
+  #sentListener: SentListener | undefined;
+  #timer: Timer | undefined;
+  #timerDueMs = 0;
+  #running = false;
+  #closed = false;
+  #held = false;
+  /** When all that was handed over, comfort noise included, will have been played. */
+  #endMs = 0;
+  /** Comfort noise was sent after the last frame of a reply. */
+  #idle = true;
+  /** Where we pace: how much a reply that began at once is ahead of its clock. Given back in the silence after it. */
+  #aheadOfClockMs = 0;
+  #nextComfort = 0;
+  #dropped = 0;
+
+  constructor({ clock, rate, leadMs, queueMs, sink, comfort, sinkDelayMs }: PlayoutOptions) {
+    this.rate = rate;
+    this.#clock = clock;
+    this.#sink = sink;
+    this.#comfort = comfort ?? comfortOf(rate);
+    this.#samplesPerMs = rate / 1000;
+    this.#queueLimit = queueMs * this.#samplesPerMs;
+    this.#paced = leadMs > 0;
+    this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
+    this.#aheadMs = Math.max(0, leadMs + this.#delayMs - FRAME_MS);
+    this.#ring = new SampleRing(Math.ceil((queueMs + leadMs + FRAME_MS + OVERRUN_MS) * this.#samplesPerMs));
+    this.#ledger = new Ledger({ rate, frames: Math.ceil((leadMs + this.#delayMs) / FRAME_MS) + 1 });
+    this.#frame = new Int16Array(samplesPerFrame(rate));
+  }
+
+  /** Begins to send: what was written so far, else comfort noise. */
+  start(): void {
+    if (this.#running || this.#closed) return;
+    this.#running = true;
+    this.#endMs = this.#clock.now();
+    this.#pump();
+  }
+
+  get heardMs(): number {
+    return this.#ledger.heardAt(this.#clock.now()) / this.#samplesPerMs;
+  }
+
+  /** How much was written since the last `clear`, in ms. */
+  get writtenMs(): number {
+    return this.#ring.end / this.#samplesPerMs;
+  }
+
+  /** Frames that were written in spite of a full queue, and forgotten. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** One listener; called in the tick in which a frame of a reply is handed over. It must not block, and copies what it keeps. */
+  onSent(listener: SentListener): void {
+    this.#sentListener = listener;
+  }
+
+  /** As in MediaStream. Throws a RangeError for a frame of another rate. */
+  write({ pcm, rate }: Frame): boolean {
+    if (rate !== this.rate) throw new RangeError(`a frame of ${rate} Hz for a call of ${this.rate} Hz`);
+    if (this.#closed) return false;
+    this.#ring.release(this.#ledger.heardAt(this.#clock.now()));
+    if (!this.#ring.write(pcm)) {
+      this.#dropped++;
+      return false;
+    }
+    if (this.#running && !this.#held) this.#pump();
+    return this.#unsent < this.#queueLimit;
+  }
+
+  async room(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (!this.#closed && this.#unsent >= this.#queueLimit) await this.#roomGate.wait(signal);
+  }
+
+  async drained(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (!this.#closed && !this.#isDrained(this.#clock.now())) await this.#drainGate.wait(signal);
+  }
+
+  hold(): void {
+    if (this.#held || this.#closed) return;
+    this.#held = true;
+    this.#fallSilent();
+    this.#pump();
+  }
+
+  resume(): void {
+    if (!this.#held || this.#closed) return;
+    this.#held = false;
+    this.#pump();
+  }
+
+  clear(): number {
+    if (this.#closed) return this.heardMs;
+    this.#fallSilent();
+    const heardMs = this.#ledger.handed / this.#samplesPerMs;
+    this.#held = false;
+    this.#ring.clear();
+    this.#ledger.clear();
+    this.#roomGate.open();
+    this.#drainGate.open();
+    this.#pump();
+    return heardMs;
+  }
+
+  /** Sends nothing more. What was heard stays readable; who waits for room or for the end goes on. */
+  close(): void {
+    if (this.#closed) return;
+    this.#ledger.cut(this.#clock.now());
+    this.#closed = true;
+    this.#running = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#roomGate.open();
+    this.#drainGate.open();
+  }
+
+  get #unsent(): number {
+    return this.#ring.end - this.#ledger.handed;
+  }
+
+  #isDrained(nowMs: number): boolean {
+    return this.#ledger.heardAt(nowMs) === this.#ring.end;
+  }
+
+  /** Takes back what the PBX has not begun to play. */
+  #fallSilent(): void {
+    if (this.#idle || !this.#running) return;
+    this.#sink.flush();
+    const nowMs = this.#clock.now();
+    this.#ledger.cut(nowMs);
+    // Where the PBX paces, its queue is empty now, and wants a frame of silence for its next tick.
+    if (this.#paced) this.#endMs = nowMs;
+  }
+
+  /** Sends all that is due, and sets the timer for what will be. */
+  #pump(): void {
+    if (!this.#running) return;
+    const nowMs = this.#clock.now();
+    const before = this.#unsent;
+    while (this.#speaks(nowMs)) this.#sendSpeech(nowMs);
+    if (before >= this.#queueLimit / 2 && this.#unsent < this.#queueLimit / 2) this.#roomGate.open();
+    if (this.#isDrained(nowMs)) this.#drainGate.open();
+    while (this.#comfortDueMs() <= nowMs + EARLY_MS) this.#sendComfort(nowMs);
+    this.#arm(nowMs);
+  }
+
+  /** When the next frame of the reply must be handed over: at once after silence; the rest of a reply that fills no frame as late as can be, for more may come. */
+  #speechDueMs(): number {
+    const unsent = this.#held ? 0 : this.#unsent;
+    if (unsent === 0) return Number.POSITIVE_INFINITY;
+    if (this.#idle) return Number.NEGATIVE_INFINITY;
+    return this.#endMs - (unsent >= this.#frame.length ? this.#aheadMs : Math.min(this.#aheadMs, FRAME_MS));
+  }
+
+  #speaks(nowMs: number): boolean {
+    return this.#speechDueMs() <= nowMs + EARLY_MS;
+  }
+
+  #sendSpeech(nowMs: number): void {
+    if (this.#idle) this.#beginSpeech(nowMs);
+    else if (this.#paced && nowMs > this.#endMs + EARLY_MS) this.#endMs = nowMs + this.#delayMs;
+    else this.#forgetLateness(nowMs);
+    const samples = this.#ring.read(this.#ledger.handed, this.#frame);
+    if (samples < this.#frame.length) this.#frame.set(this.#quiet().subarray(samples), samples);
+    this.#ledger.hand(samples, this.#endMs);
+    this.#endMs = this.#ledger.endMs;
+    this.#sink.send(this.#frame);
+    this.#sentListener?.(this.#frame, this.#endMs - FRAME_MS);
+  }
+
+  #beginSpeech(nowMs: number): void {
+    this.#idle = false;
+    if (this.#paced) {
+      // The silence that waits in the PBX would be heard first.
+      this.#sink.flush();
+      this.#endMs = nowMs + this.#delayMs;
+      return;
+    }
+    this.#aheadOfClockMs += Math.max(0, this.#endMs - nowMs);
+    this.#endMs = nowMs;
+  }
+
+  #comfortDueMs(): number {
+    if (!this.#held && this.#unsent > 0) return Number.POSITIVE_INFINITY;
+    return this.#idle ? this.#endMs : this.#endMs + this.#aheadOfClockMs;
+  }
+
+  #sendComfort(nowMs: number): void {
+    if (!this.#idle) this.#endMs += this.#aheadOfClockMs;
+    this.#aheadOfClockMs = 0;
+    this.#idle = true;
+    this.#forgetLateness(nowMs);
+    this.#endMs += FRAME_MS;
+    this.#sink.send(this.#quiet());
+  }
+
+  #forgetLateness(nowMs: number): void {
+    if (nowMs - this.#endMs > CATCH_UP_MS) this.#endMs = nowMs;
+  }
+
+  #quiet(): Int16Array {
+    this.#nextComfort = (this.#nextComfort + 1) % this.#comfort.length;
+    return this.#comfort[this.#nextComfort] ?? this.#comfort[0];
+  }
+
+  #arm(nowMs: number): void {
+    const dueMs = Math.min(this.#speechDueMs(), this.#comfortDueMs());
+    if (this.#timer && this.#timerDueMs === dueMs) return;
+    this.#timer?.cancel();
+    this.#timerDueMs = dueMs;
+    this.#timer = this.#clock.after(Math.max(1, Math.ceil(dueMs - nowMs)), this.#tick);
+  }
+}
+
+const noises = new Map<SampleRate, Comfort>();
+
+/** One second of noise for each rate is enough for all calls. */
+function comfortOf(rate: SampleRate): Comfort {
+  const noise = noises.get(rate) ?? comfortNoise(rate);
+  noises.set(rate, noise);
+  return noise;
+}

@@ -1,0 +1,77 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Clock } from "./clock.ts";
+
+/** What `/metrics` shows. Base units; no ids, numbers or names of callers as labels. */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly callsActive: Gauge;
+  readonly calls: Counter<"direction" | "outcome">;
+  /** From the caller's last voiced frame to the agent's first frame on its way. */
+  readonly replyLatencySeconds: Histogram;
+  /** From the caller's first voiced frame to the agent's silence. */
+  readonly bargeInSeconds: Histogram;
+  readonly stageSeconds: Histogram<"stage">;
+  readonly providerRequests: Counter<"provider" | "result">;
+  readonly fallbacks: Counter<"reason">;
+  readonly framesDropped: Counter;
+  /** 1 while the engine is connected, else 0. */
+  readonly engineUp: Gauge<"engine">;
+  readonly eventLoopLagSeconds: Histogram;
+}
+
+// What a caller notices lies between 100 ms and 2 s; the edges of barge-in are finer.
+const LATENCY = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10];
+const QUICK = [0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.25, 0.5, 1];
+const LAG = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.7, 1];
+
+/** A registry of its own for each caller, so that two workers in one test do not count into each other's. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: L[] = []) =>
+    new Histogram<L>({ name, help, buckets, labelNames, registers });
+  const counter = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
+    new Counter<L>({ name, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
+    new Gauge<L>({ name, help, labelNames, registers });
+  return {
+    registry,
+    callsActive: gauge("sidetone_calls_active", "Calls that the dialplan has lent at this moment."),
+    calls: counter("sidetone_calls_total", "Calls that came to an end, by what became of them.", [
+      "direction",
+      "outcome",
+    ]),
+    replyLatencySeconds: histogram(
+      "sidetone_reply_latency_seconds",
+      "From the caller's last voiced frame to the agent's first frame on its way to the caller.",
+      LATENCY,
+    ),
+    bargeInSeconds: histogram(
+      "sidetone_barge_in_seconds",
+      "From the caller's first voiced frame to the agent's silence.",
+      QUICK,
+    ),
+    stageSeconds: histogram("sidetone_stage_seconds", "Where a turn's time went.", LATENCY, ["stage"]),
+    providerRequests: counter("sidetone_provider_requests_total", "Requests to speech and language providers.", [
+      "provider",
+      "result",
+    ]),
+    fallbacks: counter("sidetone_fallbacks_total", "Times that something worse had to stand in.", ["reason"]),
+    framesDropped: counter("sidetone_frames_dropped_total", "Frames of 20 ms that came too fast and were forgotten."),
+    engineUp: gauge("sidetone_engine_up", "1 while the PBX is connected.", ["engine"]),
+    eventLoopLagSeconds: histogram("sidetone_event_loop_lag_seconds", "How late timers run.", LAG),
+  };
+}
+
+/** Looks ten times a second how late a timer runs, until the signal aborts. */
+export function measureLag({ metrics, clock, signal }: { metrics: Metrics; clock: Clock; signal: AbortSignal }): void {
+  if (signal.aborted) return;
+  const EVERY_MS = 100;
+  let dueMs = clock.now() + EVERY_MS;
+  const timer = clock.every(EVERY_MS, () => {
+    const nowMs = clock.now();
+    metrics.eventLoopLagSeconds.observe(Math.max(0, nowMs - dueMs) / 1000);
+    dueMs = nowMs + EVERY_MS;
+  });
+  signal.addEventListener("abort", () => timer.cancel(), { once: true });
+}
