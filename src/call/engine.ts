@@ -3,15 +3,9 @@ import type { MediaStream } from "../audio/stream.ts";
 export type HangupCause = "normal" | "busy" | "rejected" | "noAnswer" | "notFound" | "congestion" | "failure";
 
 /** What the dialplan does when it has the call back. Targets are names from the config, never what a model made up. */
-export type Next =
-  | { next: "menu"; reason: string }
-  | { next: "transfer"; target: string }
-  | { next: "hangup" };
+export type Next = { next: "menu"; reason: string } | { next: "transfer"; target: string } | { next: "hangup" };
 
-export type LegEvent =
-  | { type: "dtmf"; digit: string; durationMs: number }
-  | { type: "held" }
-  | { type: "resumed" };
+export type LegEvent = { type: "dtmf"; digit: string; durationMs: number } | { type: "held" } | { type: "resumed" };
 
 /** One call that the dialplan has lent to us. */
 export interface Leg {

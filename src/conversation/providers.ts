@@ -91,6 +91,11 @@ export interface TextToSpeech {
     text: AsyncIterable<string>,
     options: { voice: string; rate: SampleRate; language: string; signal: AbortSignal },
   ): AsyncIterable<Frame>;
+  /** Makes these pieces (greetings, prompts) ready, so that `speak` has their first frame at once; a provider with a cache may keep them on disk. */
+  prepare?(
+    texts: readonly string[],
+    options: { voice: string; rate: SampleRate; language: string; signal: AbortSignal },
+  ): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,86 @@
+import type { ConversationLimits } from "./limits.ts";
+
+/** Sentences that the agent says of itself, whatever the model does. Spoken in the agent's voice, so that a cache can hold them. */
+export interface AgentPrompts {
+  /** To a caller who says nothing: one after the other, then the menu. */
+  readonly noInput: readonly string[];
+  /** When the model failed. */
+  readonly apology: string;
+  /** Before hanging up, where the model said nothing. */
+  readonly goodbye: string;
+  /** Before a transfer, where the model said nothing. */
+  readonly transfer: string;
+}
+
+/** Who answers. Frozen data out of the agent's file: a reload makes a new one, and running calls keep theirs. */
+export interface Agent {
+  readonly name: string;
+  /** BCP 47, for example "en" or "de-AT". */
+  readonly language: string;
+  /** Empty: the caller speaks first. */
+  readonly greeting: string;
+  readonly voice: string;
+  /** How long a caller may pause before the agent answers, from the last voiced frame. */
+  readonly pauseMs: number;
+  /** What the model is told it is. Empty for a scripted one. */
+  readonly prompt: string;
+  readonly prompts: AgentPrompts;
+  /** Phrases that callers are expected to say, most wanted first. */
+  readonly hints: readonly string[];
+  /** The names that calls may be transferred to: extensions of the dialplan's own list. Empty: no transfer. */
+  readonly targets: readonly string[];
+  /** Where this agent is stricter or more patient than the service. */
+  readonly limits?: Partial<ConversationLimits>;
+}
+
+export const DEFAULT_PAUSE_MS = 600;
+
+const ENGLISH: AgentPrompts = Object.freeze({
+  noInput: Object.freeze(["I did not hear anything. How can I help you?", "Are you still there?"]),
+  apology: "Sorry, something went wrong here. Could you say that again?",
+  goodbye: "Thank you for calling. Goodbye.",
+  transfer: "One moment, I will put you through.",
+});
+
+const PROMPTS: Readonly<Record<string, AgentPrompts>> = {
+  en: ENGLISH,
+  de: Object.freeze({
+    noInput: Object.freeze(["Ich habe nichts gehört. Wie kann ich Ihnen helfen?", "Sind Sie noch da?"]),
+    apology: "Entschuldigung, da ist etwas schiefgegangen. Könnten Sie das noch einmal sagen?",
+    goodbye: "Vielen Dank für Ihren Anruf. Auf Wiederhören.",
+    transfer: "Einen Moment, ich verbinde Sie.",
+  }),
+  es: Object.freeze({
+    noInput: Object.freeze(["No he oído nada. ¿En qué puedo ayudarle?", "¿Sigue ahí?"]),
+    apology: "Perdone, algo ha fallado. ¿Puede repetirlo?",
+    goodbye: "Gracias por su llamada. Adiós.",
+    transfer: "Un momento, le paso.",
+  }),
+  fr: Object.freeze({
+    noInput: Object.freeze(["Je n'ai rien entendu. Comment puis-je vous aider ?", "Êtes-vous toujours là ?"]),
+    apology: "Excusez-moi, il y a eu un problème. Pouvez-vous répéter ?",
+    goodbye: "Merci de votre appel. Au revoir.",
+    transfer: "Un instant, je vous passe quelqu'un.",
+  }),
+};
+
+/** What an agent says of itself in `language` where its file is silent. English where we have no words of it. */
+export const promptsFor = (language: string): AgentPrompts => PROMPTS[language.slice(0, 2).toLowerCase()] ?? ENGLISH;
+
+/** An agent with everything that its file may leave out. */
+export function defineAgent(
+  given: Pick<Agent, "name"> & Partial<Omit<Agent, "prompts">> & { prompts?: Partial<AgentPrompts> },
+): Agent {
+  const language = given.language ?? "en";
+  return Object.freeze({
+    greeting: "",
+    voice: "",
+    pauseMs: DEFAULT_PAUSE_MS,
+    prompt: "",
+    hints: [],
+    targets: [],
+    ...given,
+    language,
+    prompts: Object.freeze({ ...promptsFor(language), ...given.prompts }),
+  });
+}

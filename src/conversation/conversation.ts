@@ -1,0 +1,328 @@
+import type { MediaStream } from "../audio/stream.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Leg, Next } from "../call/engine.ts";
+import type { Agent } from "./agent.ts";
+import type { ReplyKind } from "./exchange.ts";
+import { Floor } from "./floor.ts";
+import type { ConversationLimits } from "./limits.ts";
+import { Listener } from "./listener.ts";
+import { Loudness } from "./loudness.ts";
+import type { ConversationObserver } from "./observer.ts";
+import { Patience } from "./patience.ts";
+import {
+  type LanguageModel,
+  ProviderError,
+  type SpeechToText,
+  type TextToSpeech,
+  type ToolRequest,
+  type VoiceActivity,
+} from "./providers.ts";
+import { Question } from "./question.ts";
+import type { Stage } from "./reply.ts";
+import { Speaker } from "./speaker.ts";
+import { callTools, runTool, type Tool } from "./tools.ts";
+import type { TurnEffect, TurnState } from "./turns.ts";
+
+export interface ConversationProviders {
+  readonly vad: VoiceActivity;
+  readonly stt: SpeechToText;
+  readonly llm: LanguageModel;
+  readonly tts: TextToSpeech;
+}
+
+export interface ConverseOptions {
+  readonly media: MediaStream;
+  readonly leg: Pick<Leg, "events">;
+  readonly agent: Agent;
+  readonly providers: ConversationProviders;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly observer: ConversationObserver;
+  readonly limits: ConversationLimits;
+  /** Aborts when the leg is gone. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Talks until the caller or the agent is done, and says what comes next. It never rejects: whatever goes wrong here, the menu
+ * has the call, with the reason. It closes its ear and its timers, and leaves the media open: the leg owns it.
+ */
+export const converse = (options: ConverseOptions): Promise<Next> => new Conversation(options).run();
+
+const MAX_TOOLS_A_REPLY = 4;
+
+/** The conductor: frames, words, keys and replies go to the turn table; what the table says is done here. */
+class Conversation {
+  readonly #options: ConverseOptions;
+  readonly #limits: ConversationLimits;
+  readonly #question: Question;
+  readonly #speaker: Speaker;
+  readonly #floor: Floor;
+  readonly #patience: Patience;
+  readonly #tools: readonly Tool[];
+  readonly #loudness = new Loudness();
+  readonly #toolsAbort = new AbortController();
+  readonly #ended = Promise.withResolvers<Next>();
+  readonly #listener: Listener;
+  #callTimer: Timer | undefined;
+  #requests: readonly ToolRequest[] = [];
+  #next: Next | undefined;
+  #over = false;
+  #prompts = 0;
+  #apologies = 0;
+  #rounds = 0;
+
+  constructor(options: ConverseOptions) {
+    const { agent, clock, media, observer, providers } = options;
+    const limits = { ...options.limits, ...agent.limits };
+    this.#options = options;
+    this.#limits = limits;
+    this.#tools = callTools(agent);
+    this.#question = new Question({ characters: limits.callerCharacters, digits: limits.digits });
+    this.#speaker = new Speaker({
+      media,
+      agent,
+      llm: providers.llm,
+      tts: providers.tts,
+      tools: this.#tools,
+      clock,
+      observer,
+      limits,
+      question: this.#question,
+      pendingFinals: () => this.#listener.ear?.pending ?? 0,
+      events: {
+        audio: () => this.#floor.take("audio"),
+        done: (tools, kind) => this.#guard(() => this.#onDone(tools, kind)),
+        failed: (stage, error, kind) => this.#guard(() => this.#onFailed(stage, error, kind)),
+      },
+    });
+    this.#floor = new Floor({
+      clock,
+      start: agent.greeting === "" ? "listening" : "thinking",
+      run: (effect) => this.#guard(this.#effects[effect]),
+      onState: (state) => this.#onState(state),
+    });
+    this.#patience = new Patience({
+      floor: this.#floor,
+      clock,
+      limits,
+      agent,
+      question: this.#question,
+      speaker: this.#speaker,
+      loudness: this.#loudness,
+      ear: () => this.#listener.ear,
+    });
+    this.#listener = new Listener({
+      ...options,
+      limits,
+      floor: this.#floor,
+      patience: this.#patience,
+      question: this.#question,
+      speaker: this.#speaker,
+      loudness: this.#loudness,
+      guard: (run) => this.#guard(run),
+      lost: (error) => {
+        options.log.error({ err: error }, "the recogniser is lost");
+        this.#leave({ next: "menu", reason: "stt" });
+      },
+    });
+  }
+
+  run(): Promise<Next> {
+    const { signal, clock } = this.#options;
+    if (signal.aborted) return Promise.resolve({ next: "hangup" });
+    signal.addEventListener("abort", this.#onGone, { once: true });
+    this.#callTimer = clock.after(this.#limits.callMs, () => this.#leave({ next: "menu", reason: "limit" }));
+    this.#guard(() => {
+      // The greeting goes first: opening an ear takes longer than a cached voice.
+      this.#greet();
+      this.#listener.open();
+    });
+    return this.#ended.promise;
+  }
+
+  #greet(): void {
+    const { greeting } = this.#options.agent;
+    if (this.#floor.state === "listening") {
+      this.#patience.caller();
+      return;
+    }
+    this.#say("greeting", greeting);
+    this.#waitReply();
+  }
+
+  // What the replies report.
+
+  #onDone(tools: readonly ToolRequest[], kind: ReplyKind): void {
+    if (kind === "answer") this.#apologies = 0;
+    this.#requests = tools.slice(0, MAX_TOOLS_A_REPLY);
+    this.#floor.take(tools.length > 0 ? "tool" : "done");
+  }
+
+  #onFailed(stage: Stage, error: unknown, kind: ReplyKind): void {
+    this.#options.log.warn({ stage, kind, err: error }, "a reply failed");
+    // Without a voice there is nothing to apologise with.
+    if (stage === "tts" || kind !== "answer" || this.#apologies >= this.#limits.apologies)
+      this.#leave({ next: "menu", reason: stage });
+    else this.#floor.take("failed");
+  }
+
+  // What the table says.
+
+  readonly #effects: Readonly<Record<TurnEffect, () => void>> = {
+    reply: () => this.#answer(),
+    prompt: () => this.#prompt(),
+    apologise: () => this.#apologise(),
+    act: () => void this.#act(),
+    cancel: () => this.#cancel(),
+    holdAudio: () => this.#speaker.hold(this.#listener.ear?.soundAt ?? this.#options.clock.now()),
+    resumeAudio: () => this.#resume(),
+    restartEar: () => this.#unstick(),
+    giveBack: () => this.#end(this.#next ?? { next: "menu", reason: "hold" }),
+    waitSettle: () => this.#patience.settle(),
+    waitYield: () => this.#patience.yield(),
+    waitJudge: () => this.#patience.judge(),
+    waitDigit: () => this.#patience.key(),
+    waitCaller: () => this.#patience.caller(),
+    waitEar: () => this.#patience.hear(),
+    waitReply: () => this.#waitReply(),
+    waitTool: () => this.#patience.atMost(this.#limits.toolMs * (MAX_TOOLS_A_REPLY + 1)),
+    waitHold: () => this.#patience.atMost(this.#limits.holdMs),
+  };
+
+  #onState(state: TurnState): void {
+    if (state === "settling") this.#patience.pauseOverAt = undefined;
+    // What was prepared is for this pause: it is used when the pause is over, and thrown away when the caller goes on.
+    if (state !== "settling" && state !== "thinking") this.#speaker.dropDraft();
+  }
+
+  #answer(): void {
+    const { owed, text } = this.#question;
+    const now = this.#options.clock.now();
+    const asked = {
+      voicedAt: text === "" ? undefined : this.#patience.voicedAt,
+      decidedAt: this.#patience.pauseOverAt ?? now,
+      askedAt: now,
+    };
+    if (text !== "") {
+      this.#prompts = 0;
+      this.#rounds = 0;
+      this.#patience.reask = false;
+    }
+    if (this.#speaker.turns >= this.#limits.turns) {
+      this.#leave({ next: "menu", reason: "limit" });
+      return;
+    }
+    if (text === "" && owed === "greeting") {
+      this.#say("greeting", this.#options.agent.greeting);
+      return;
+    }
+    if (text === "" && owed === "apology") {
+      this.#apologise();
+      return;
+    }
+    this.#speaker.answer(asked);
+  }
+
+  #say(kind: ReplyKind, text: string): void {
+    const now = this.#options.clock.now();
+    this.#speaker.say(kind, text, { voicedAt: undefined, decidedAt: now, askedAt: now });
+  }
+
+  #prompt(): void {
+    const text = this.#options.agent.prompts.noInput[this.#prompts];
+    this.#prompts += 1;
+    this.#patience.reask = false;
+    if (text === undefined) this.#leave({ next: "menu", reason: "silence" });
+    else this.#say("prompt", text);
+  }
+
+  #apologise(): void {
+    this.#apologies += 1;
+    this.#say("apology", this.#options.agent.prompts.apology);
+  }
+
+  async #act(): Promise<void> {
+    const { clock, log } = this.#options;
+    const run = { clock, log, toolMs: this.#limits.toolMs, signal: this.#toolsAbort.signal };
+    this.#rounds += 1;
+    if (this.#rounds > this.#limits.toolRounds) {
+      this.#leave({ next: "menu", reason: "tools" });
+      return;
+    }
+    for (const request of this.#requests) {
+      const outcome = await runTool(this.#tools, request, run);
+      if (this.#over) return;
+      if ("next" in outcome) {
+        this.#leave(outcome.next);
+        return;
+      }
+      this.#speaker.history.tool(request, outcome.result);
+    }
+    this.#floor.take("done");
+  }
+
+  #cancel(): void {
+    const cut = this.#speaker.cancel({ interrupted: this.#next === undefined });
+    if (cut && this.#question.text === "") this.#patience.reask = true;
+  }
+
+  #resume(): void {
+    this.#question.words.drop();
+    this.#patience.noisy = this.#listener.ear?.speaking ?? false;
+    this.#speaker.resume();
+  }
+
+  #unstick(): void {
+    this.#patience.voicedAt = this.#options.clock.now();
+    this.#patience.noisy = true;
+    this.#listener.ear?.finish();
+  }
+
+  #waitReply(): void {
+    this.#floor.wait(this.#limits.replyMs, () => {
+      this.#onFailed("llm", new ProviderError("reply", "timeout", "no sound"), this.#speaker.kind ?? "answer");
+    });
+  }
+
+  // How it ends.
+
+  #leave(next: Next): void {
+    if (this.#over) return;
+    this.#next ??= next;
+    this.#guard(() => this.#floor.take("leave"));
+  }
+
+  readonly #onGone = (): void => this.#leave({ next: "hangup" });
+
+  #guard(run: () => void): void {
+    if (this.#over) return;
+    try {
+      run();
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  /** A broken assumption ends this conversation, not the process, and not the call. */
+  #crash(error: unknown): void {
+    this.#options.log.error({ err: error }, "the conversation failed");
+    this.#end(this.#next ?? { next: "menu", reason: "failure" });
+  }
+
+  #end(next: Next): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#options.signal.removeEventListener("abort", this.#onGone);
+    this.#callTimer?.cancel();
+    this.#floor.close();
+    this.#toolsAbort.abort();
+    try {
+      this.#speaker.close();
+      this.#listener.close();
+    } finally {
+      this.#ended.resolve(next);
+    }
+  }
+}

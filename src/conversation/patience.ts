@@ -1,0 +1,122 @@
+import type { Clock } from "../base/clock.ts";
+import type { Agent } from "./agent.ts";
+import type { Ear } from "./ear.ts";
+import { endpointMs } from "./endpoint.ts";
+import type { Floor } from "./floor.ts";
+import type { ConversationLimits } from "./limits.ts";
+import type { Loudness } from "./loudness.ts";
+import type { Question } from "./question.ts";
+import type { Speaker } from "./speaker.ts";
+
+export interface PatienceOptions {
+  readonly floor: Floor;
+  readonly clock: Clock;
+  readonly limits: ConversationLimits;
+  readonly agent: Agent;
+  readonly question: Question;
+  readonly speaker: Speaker;
+  readonly loudness: Loudness;
+  readonly ear: () => Ear | undefined;
+}
+
+const EAR_CHECK_MS = 1_000;
+
+/** How long each state waits, and what it takes the waiting for. Every state in which the agent is silent has its timer here. */
+export class Patience {
+  readonly #options: PatienceOptions;
+  /** The end of the caller's last voiced frame, by the clock's `now`. */
+  voicedAt: number | undefined;
+  wordsAt = 0;
+  /** When the pause was long enough, the final words apart. */
+  pauseOverAt: number | undefined;
+  /** Voice activity has been on for too long to mean anything: only words count, until its next edge. */
+  noisy = false;
+  /** The caller ended a reply by a sound of which no word was understood: the agent asks sooner. */
+  reask = false;
+
+  constructor(options: PatienceOptions) {
+    this.#options = options;
+  }
+
+  /** The pause counts from the caller's last voiced frame. Meanwhile the reply to the words so far is prepared. */
+  settle(): void {
+    const { agent, clock, question, speaker, floor } = this.#options;
+    const ear = this.#options.ear();
+    if (ear?.speaking && !this.noisy) {
+      floor.take("speech");
+      return;
+    }
+    if (ear && ear.pending === 0 && question.words.open) ear.finish();
+    if (ear?.pending === 0) speaker.prepare();
+    const { language, pauseMs } = agent;
+    const waitMs = endpointMs({ text: question.text, language, pauseMs, asked: speaker.asked });
+    const now = clock.now();
+    const dueAt = (this.voicedAt ?? now) + waitMs;
+    if (dueAt > now) this.pauseOverAt = undefined;
+    floor.wait(dueAt - now, () => this.#pauseOver(dueAt));
+  }
+
+  /** The final words may come a little after the pause, and are waited for, but not for long. */
+  #pauseOver(dueAt: number): void {
+    const { clock, limits, floor } = this.#options;
+    const ear = this.#options.ear();
+    const now = clock.now();
+    this.pauseOverAt ??= now;
+    const leftMs = dueAt + limits.sttWaitMs - now;
+    if ((ear?.pending ?? 0) === 0 || leftMs <= 0) {
+      this.#decide();
+      return;
+    }
+    floor.wait(leftMs, () => {
+      ear?.missed();
+      this.#decide();
+    });
+  }
+
+  #decide(): void {
+    this.#options.floor.take(this.#options.question.open ? "pause" : "nothing");
+  }
+
+  /** Sound without an end: after a while without new words it is the line, and no caller's. */
+  hear(enteredAt = this.#options.clock.now()): void {
+    const { clock, limits, floor, question } = this.#options;
+    floor.wait(EAR_CHECK_MS, () => {
+      const quietMs = clock.now() - Math.max(enteredAt, this.wordsAt);
+      const hasWords = question.words.text !== "";
+      if (quietMs < (hasWords ? limits.wordsQuietMs : limits.earMs)) this.hear(enteredAt);
+      else floor.take(hasWords ? "pause" : "nothing");
+    });
+  }
+
+  /** A sound while the agent speaks: it takes the floor when it goes on and is loud, or when the reply went on often enough. */
+  yield(): void {
+    const { clock, limits, floor, speaker, loudness } = this.#options;
+    const now = clock.now();
+    const leftMs = (speaker.heldAt ?? now) + limits.yieldTotalMs - now;
+    floor.wait(Math.min(limits.yieldMs, leftMs), () => {
+      floor.take(loudness.loud || !speaker.resumable ? "near" : "nothing");
+    });
+  }
+
+  /** The sound is over; its words may still come. */
+  judge(): void {
+    const { limits, floor, speaker } = this.#options;
+    floor.wait(limits.judgeMs, () => floor.take(speaker.resumable ? "nothing" : "near"));
+  }
+
+  key(): void {
+    const { limits, floor } = this.#options;
+    floor.wait(limits.digitMs, () => floor.take("pause"));
+  }
+
+  caller(): void {
+    const { limits, floor } = this.#options;
+    floor.wait(this.reask ? limits.reaskMs : limits.silenceMs, () => floor.take("nothing"));
+  }
+
+  /** For what has its own deadline, and in case that fails. */
+  atMost(ms: number): void {
+    const { floor } = this.#options;
+    floor.wait(ms, () => floor.take("nothing"));
+  }
+}

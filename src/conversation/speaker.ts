@@ -1,0 +1,246 @@
+import type { MediaStream } from "../audio/stream.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Agent } from "./agent.ts";
+import { type Asked, type Exchange, type ReplyKind, turnOf } from "./exchange.ts";
+import { History } from "./history.ts";
+import type { ConversationLimits } from "./limits.ts";
+import type { ConversationObserver } from "./observer.ts";
+import type { LanguageModel, ReplyPart, TextToSpeech, ToolRequest } from "./providers.ts";
+import type { Question } from "./question.ts";
+import { Reply, type Stage } from "./reply.ts";
+import type { Tool } from "./tools.ts";
+
+export interface SpeakerEvents {
+  audio(): void;
+  /** Heard to its end; `tools`: what it asks for. */
+  done(tools: readonly ToolRequest[], kind: ReplyKind): void;
+  failed(stage: Stage, error: unknown, kind: ReplyKind): void;
+}
+
+export interface SpeakerOptions {
+  readonly media: MediaStream;
+  readonly agent: Agent;
+  readonly llm: LanguageModel;
+  readonly tts: TextToSpeech;
+  readonly tools: readonly Tool[];
+  readonly clock: Clock;
+  readonly observer: ConversationObserver;
+  readonly limits: ConversationLimits;
+  readonly question: Question;
+  /** Finals that the recogniser still owes. */
+  readonly pendingFinals: () => number;
+  readonly events: SpeakerEvents;
+}
+
+// How much of the agent's own words an echo can bring back, and how far a recogniser's times may be off.
+const ECHO_MS = 5_000;
+const ECHO_AHEAD_MS = 300;
+
+/** The agent's side: one reply at a time, what was heard of it, and the record of the exchange. */
+export class Speaker {
+  readonly history: History;
+  readonly #options: SpeakerOptions;
+  readonly #startedAt: number;
+  #exchange: Exchange | undefined;
+  /** A reply to the words so far, prepared before the pause has run out. */
+  #draft: { readonly question: string; readonly reply: Reply } | undefined;
+  #heldAt: number | undefined;
+  /** The agent's last words were a question. */
+  asked = false;
+  turns = 0;
+
+  constructor(options: SpeakerOptions) {
+    this.#options = options;
+    this.#startedAt = options.clock.now();
+    this.history = new History({ prompt: options.agent.prompt, limit: options.limits.historyMessages });
+  }
+
+  /** Since when the agent is silent for a sound of the caller's. */
+  get heldAt(): number | undefined {
+    return this.#heldAt;
+  }
+
+  get kind(): ReplyKind | undefined {
+    return this.#exchange?.kind;
+  }
+
+  get resumable(): boolean {
+    return (this.#exchange?.resumes ?? 0) < this.#options.limits.resumes;
+  }
+
+  /** What an echo would bring back now. */
+  get playing(): string {
+    const reply = this.#exchange?.reply;
+    if (!reply) return "";
+    const { heardMs } = reply;
+    return reply.spoken.heard(heardMs + ECHO_AHEAD_MS, heardMs - ECHO_MS);
+  }
+
+  /** The agent is saying goodbye. */
+  get leaving(): boolean {
+    const farewells = this.#options.tools.filter(({ farewell }) => farewell).map(({ definition }) => definition.name);
+    return this.#exchange?.reply.tools.some(({ name }) => farewells.includes(name)) ?? false;
+  }
+
+  /** Starts the model and the voice on the words so far; nothing of it is heard until `answer`. */
+  prepare(): void {
+    const question = this.#options.question.text;
+    if (question === "" || this.#draft?.question === question) return;
+    this.dropDraft();
+    this.#draft = { question, reply: this.#model(question) };
+  }
+
+  dropDraft(): void {
+    this.#draft?.reply.cancel();
+    this.#draft = undefined;
+  }
+
+  /** Answers the question, with what was prepared for it if the words are still the same. */
+  answer(asked: Asked): void {
+    const question = this.#options.question.text;
+    const draft = this.#draft?.question === question ? this.#draft.reply : undefined;
+    if (draft) this.#draft = undefined;
+    this.dropDraft();
+    this.#begin("answer", draft ?? this.#model(question), asked);
+  }
+
+  /** One of the agent's own sentences. */
+  say(kind: ReplyKind, text: string, asked: Asked): void {
+    this.dropDraft();
+    this.#begin(
+      kind,
+      this.#reply(() => fixed(text)),
+      asked,
+    );
+  }
+
+  /** Silence in this tick, and the reply stays. `soundAt`: when the caller's sound began. */
+  hold(soundAt: number): void {
+    const now = this.#options.clock.now();
+    this.#options.media.hold();
+    this.#heldAt = now;
+    if (this.#exchange) this.#exchange.bargeInMs = now - soundAt;
+  }
+
+  resume(): void {
+    this.#options.media.resume();
+    this.#heldAt = undefined;
+    if (this.#exchange) this.#exchange.resumes += 1;
+  }
+
+  /** Silence in this tick, and the reply is gone. `interrupted`: the caller took the floor. Returns whether a reply was cut off. */
+  cancel({ interrupted }: { interrupted: boolean }): boolean {
+    const exchange = this.#exchange;
+    const held = this.#heldAt !== undefined;
+    this.dropDraft();
+    this.#exchange = undefined;
+    this.#heldAt = undefined;
+    if (!exchange) {
+      // The reply had just been heard to its end: only the hold is left.
+      if (held) this.#options.media.clear();
+      return false;
+    }
+    const heardMs = exchange.reply.cancel();
+    if (exchange.startMs === undefined) {
+      // Nothing of it was heard: the question is still open, or what was to be said still to be said.
+      if (exchange.kind !== "prompt") this.#options.question.owed = exchange.kind;
+      return false;
+    }
+    const { bargeInMs } = exchange;
+    if (interrupted && bargeInMs !== undefined) this.#options.observer.bargeIn(bargeInMs);
+    this.#record(exchange, { heardMs, heardText: exchange.reply.spoken.heard(heardMs), interrupted });
+    return interrupted;
+  }
+
+  #model(question: string): Reply {
+    const { llm, tools } = this.#options;
+    const definitions = tools.map(({ definition }) => definition);
+    const messages = this.history.messages(question);
+    return this.#reply((signal) => llm.reply(messages, { tools: definitions, signal }));
+  }
+
+  #reply(source: (signal: AbortSignal) => AsyncIterable<ReplyPart>): Reply {
+    const { tts, media, clock, agent, tools, limits, observer, events } = this.#options;
+    const alive = (): Exchange | undefined => (this.#exchange?.reply === reply ? this.#exchange : undefined);
+    const reply = new Reply({
+      source,
+      wordsFor: ({ name }) => tools.find(({ definition }) => definition.name === name)?.words,
+      tts,
+      voice: agent.voice,
+      language: agent.language,
+      media,
+      clock,
+      stallMs: limits.stallMs,
+      maxCharacters: limits.replyCharacters,
+      events: {
+        audio: () => this.#onAudio(alive()),
+        words: (text) => observer.agentWords(text),
+        done: () => this.#onDone(alive()),
+        failed: (stage, error) => {
+          const exchange = alive();
+          if (exchange) events.failed(stage, error, exchange.kind);
+        },
+      },
+    });
+    return reply;
+  }
+
+  #begin(kind: ReplyKind, reply: Reply, asked: Asked): void {
+    const { question } = this.#options;
+    const caller = { text: question.text, startMs: this.#since(question.startedAt ?? this.#options.clock.now()) };
+    this.#exchange = { kind, reply, asked, caller, resumes: 0 };
+    reply.release();
+  }
+
+  #onAudio(exchange: Exchange | undefined): void {
+    if (!exchange) return;
+    exchange.startMs = this.#since(this.#options.clock.now());
+    this.#commit(exchange);
+    this.#options.events.audio();
+  }
+
+  #onDone(exchange: Exchange | undefined): void {
+    if (!exchange) return;
+    const { reply } = exchange;
+    if (exchange.startMs === undefined) this.#commit(exchange);
+    this.#exchange = undefined;
+    // Whoever starts to speak at that very moment has the floor: then the tools are not asked for.
+    const tools = this.#heldAt === undefined ? reply.tools : [];
+    this.#record(exchange, { heardMs: reply.spoken.ms, heardText: reply.spoken.text, interrupted: false, tools });
+    this.#options.events.done(tools, exchange.kind);
+  }
+
+  /** From the agent's first sound on the question counts as answered. */
+  #commit({ caller }: Exchange): void {
+    const { question, pendingFinals } = this.#options;
+    this.history.caller(caller.text);
+    question.answered({ pending: pendingFinals() > 0 });
+  }
+
+  #record(
+    exchange: Exchange,
+    heard: { heardMs: number; heardText: string; interrupted: boolean; tools?: readonly ToolRequest[] },
+  ): void {
+    this.history.agent(heard.heardText, heard.tools);
+    this.asked = heard.heardText.trimEnd().endsWith("?");
+    this.#options.observer.turn(turnOf(exchange, { index: this.turns, ...heard }));
+    this.turns += 1;
+  }
+
+  /** The caller's last words, which nobody answered any more. */
+  close(): void {
+    const { question, observer } = this.#options;
+    this.cancel({ interrupted: false });
+    if (question.text === "") return;
+    const caller = { text: question.text, startMs: this.#since(question.startedAt ?? this.#options.clock.now()) };
+    observer.turn({ index: this.turns, caller, tools: [], latency: {}, interrupted: false });
+  }
+
+  #since(now: number): number {
+    return Math.round(now - this.#startedAt);
+  }
+}
+
+async function* fixed(text: string): AsyncGenerator<ReplyPart> {
+  yield { type: "text", text };
+}

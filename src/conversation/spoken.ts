@@ -1,0 +1,81 @@
+import { FRAME_MS, type Frame } from "../audio/frame.ts";
+
+interface Piece {
+  readonly text: string;
+  ms: number;
+  complete: boolean;
+}
+
+// Telephone voices speak at 13 to 17 characters a second: until a piece is complete, its length is guessed from its text.
+const MS_PER_CHARACTER = 65;
+
+/**
+ * What a reply said and how long each piece of it lasts, so that heard milliseconds can be turned into heard words.
+ * Within a piece time is shared among the words by their weight, which is within one word of the truth.
+ */
+export class Spoken {
+  readonly #pieces: Piece[] = [];
+
+  /** A piece begins; the frames that follow are its own. */
+  begin(text: string): void {
+    this.end();
+    this.#pieces.push({ text, ms: 0, complete: false });
+  }
+
+  add(frame: Frame): void {
+    const piece = this.#pieces.at(-1);
+    if (piece)
+      piece.ms +=
+        frame.pcm.length === (frame.rate * FRAME_MS) / 1000 ? FRAME_MS : (frame.pcm.length * 1000) / frame.rate;
+  }
+
+  end(): void {
+    const piece = this.#pieces.at(-1);
+    if (piece) piece.complete = true;
+  }
+
+  get text(): string {
+    return this.#pieces.map((piece) => piece.text).join(" ");
+  }
+
+  get ms(): number {
+    return this.#pieces.reduce((sum, piece) => sum + piece.ms, 0);
+  }
+
+  /** The words that were said by `untilMs`, from `fromMs` on: a word counts when more than half of it was. */
+  heard(untilMs: number, fromMs = 0): string {
+    let startMs = 0;
+    const words: string[] = [];
+    for (const piece of this.#pieces) {
+      const lengthMs = piece.complete ? piece.ms : Math.max(piece.ms, piece.text.length * MS_PER_CHARACTER);
+      words.push(...wordsBetween(piece.text, lengthMs, fromMs - startMs, untilMs - startMs));
+      startMs += lengthMs;
+    }
+    return words.join(" ");
+  }
+}
+
+function wordsBetween(text: string, lengthMs: number, fromMs: number, untilMs: number): string[] {
+  if (untilMs <= 0 || fromMs >= lengthMs) return [];
+  const words = text.split(" ").filter((word) => word !== "");
+  const weights = words.map(weight);
+  const msPerWeight = lengthMs / weights.reduce((sum, each) => sum + each, 0);
+  let atMs = 0;
+  return words.filter((_, index) => {
+    const middleMs = atMs + ((weights[index] ?? 0) * msPerWeight) / 2;
+    atMs += (weights[index] ?? 0) * msPerWeight;
+    return middleMs < untilMs && middleMs >= fromMs;
+  });
+}
+
+/**
+ * How long a word takes, against others: by its vowels, its letters and the pause of a mark that follows it; a figure is a word of
+ * its own. Fitted to two synthetic English voices: 19 of 20 cuts fall within one word.
+ */
+function weight(word: string): number {
+  const vowels = word.match(/[aeiouyäöüáéíóúàèùâêîôûœ]+/giu)?.length ?? 0;
+  const figures = word.match(/\d/g)?.length ?? 0;
+  const letters = word.match(/\p{L}/gu)?.length ?? 0;
+  const mark = /[.,!?…:;]["”»)]*$/u.test(word) ? 2.5 : 0;
+  return 0.25 + vowels * 0.5 + letters * 0.35 + figures * 2 + mark;
+}

@@ -1,0 +1,124 @@
+import { silentLog } from "../../src/base/log.ts";
+import type { Next } from "../../src/call/engine.ts";
+import { type Agent, defineAgent } from "../../src/conversation/agent.ts";
+import { converse } from "../../src/conversation/conversation.ts";
+import { type ConversationLimits, defaultLimits } from "../../src/conversation/limits.ts";
+import type { Turn } from "../../src/conversation/turn.ts";
+import { FakeEar, FakeVoiceActivity } from "../fakes/ear.ts";
+import { FakeLeg } from "../fakes/leg.ts";
+import { FakeMedia } from "../fakes/media.ts";
+import { FakeModel } from "../fakes/model.ts";
+import { FakeVoice } from "../fakes/voice.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
+
+const WORD_MS = 240;
+
+/** A whole conversation in virtual time: what the caller does, and what reached the caller's ear. */
+export class PhoneCall {
+  readonly clock = new VirtualClock();
+  readonly media = new FakeMedia(this.clock);
+  readonly leg = new FakeLeg({ media: async () => this.media });
+  readonly vad = new FakeVoiceActivity();
+  readonly ear = new FakeEar(this.clock);
+  readonly model = new FakeModel(this.clock);
+  readonly voice = new FakeVoice(this.clock);
+  readonly turns: Turn[] = [];
+  readonly bargeIns: number[] = [];
+  next: Next | undefined;
+  #ended: Promise<void> | undefined;
+
+  async start(agent: Partial<Agent> = {}, limits: Partial<ConversationLimits> = {}): Promise<this> {
+    const ended = converse({
+      media: this.media,
+      leg: this.leg,
+      agent: defineAgent({
+        name: "test",
+        greeting: "Hello, this is the clinic.",
+        pauseMs: 600,
+        targets: ["sales", "support"],
+        ...agent,
+      }),
+      providers: { vad: this.vad, stt: this.ear, llm: this.model, tts: this.voice },
+      clock: this.clock,
+      log: silentLog,
+      observer: {
+        callerWords: () => {},
+        agentWords: () => {},
+        bargeIn: (ms) => void this.bargeIns.push(ms),
+        turn: (turn) => void this.turns.push(turn),
+      },
+      limits: { ...defaultLimits, ...limits },
+      signal: this.leg.signal,
+    });
+    this.#ended = ended.then((next) => {
+      this.next = next;
+    });
+    await this.clock.advance(0);
+    return this;
+  }
+
+  /** Says the words at the pace of a caller; returns when the last one is over. */
+  async say(text: string): Promise<number> {
+    for (const word of text.split(" ")) {
+      this.media.sound(WORD_MS);
+      await this.clock.advance(WORD_MS);
+      this.ear.hear(word);
+    }
+    return this.clock.now();
+  }
+
+  /** A sound without words. */
+  async noise(ms: number, level?: number): Promise<void> {
+    this.media.sound(ms, level);
+    await this.clock.advance(ms);
+  }
+
+  wait(ms: number): Promise<void> {
+    return this.clock.advance(ms);
+  }
+
+  /** Lets time pass until the agent has been silent for `ms`, at most a minute. */
+  async quiet(ms = 400): Promise<void> {
+    for (let waited = 0; waited < 60_000 && this.next === undefined; waited += 20) {
+      await this.clock.advance(20);
+      if (this.clock.now() - (this.media.heard.at(-1)?.atMs ?? 0) >= ms) return;
+    }
+  }
+
+  /** Every word the caller heard, even in part, since `fromMs`. */
+  heard(fromMs = 0): string {
+    const words: string[] = [];
+    let last: number | undefined;
+    for (const { atMs, sample } of this.media.heard) {
+      if (atMs < fromMs || sample === last) continue;
+      last = sample;
+      words.push(this.voice.wordAt(sample) ?? "?");
+    }
+    return words.join(" ");
+  }
+
+  /** When the agent was first heard after `ms`. */
+  soundAfter(ms: number): number | undefined {
+    return this.media.heard.find(({ atMs }) => atMs > ms)?.atMs;
+  }
+
+  /** From `ms` to the agent's first sound; endless while there is none. */
+  latency(ms: number): number {
+    return (this.soundAfter(ms) ?? Number.POSITIVE_INFINITY) - ms;
+  }
+
+  get lastHeardAt(): number {
+    return this.media.heard.at(-1)?.atMs ?? 0;
+  }
+
+  /** Hangs up if need be, and sees that nothing is left behind. Returns the number of timers that are. */
+  async end(): Promise<number> {
+    if (this.next === undefined) this.leg.hangUp();
+    await this.clock.advance(1_000);
+    await this.#ended;
+    this.media.close();
+    this.leg.hangUp();
+    await this.clock.advance(100);
+    return this.clock.pending;
+  }
+}
