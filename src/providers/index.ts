@@ -1,0 +1,16 @@
+import type { ProviderModule, Stage } from "./module.ts";
+import { flite } from "./tts/flite.ts";
+import { fvad } from "./vad/fvad.ts";
+import { silero } from "./vad/silero.ts";
+
+export type { ProviderContext, ProviderModule, Stage, StagePort } from "./module.ts";
+
+type Registry = { readonly [S in Stage]: Readonly<Record<string, ProviderModule<S>>> };
+
+/** Every provider there is, by stage and by the name that the configuration calls it: one line each. */
+export const providers = {
+  vad: { fvad, silero },
+  stt: {},
+  llm: {},
+  tts: { flite },
+} as const satisfies Registry;

@@ -1,0 +1,71 @@
+import { z } from "zod";
+
+const MAX_WORDS = 300;
+const MAX_ANSWER = 2000;
+
+const words = z.string().trim().min(1).max(MAX_WORDS);
+const answer = z.union([z.string().trim().min(1).max(MAX_ANSWER), z.array(z.string().trim().min(1).max(MAX_ANSWER)).min(1).max(20)]);
+
+const slotSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    name: z.string().min(1).max(50),
+    type: z.literal("digits"),
+    ask: words.describe("The question that is asked for the digits."),
+    min: z.int().min(1).max(40).default(1).describe("The fewest digits that are taken."),
+    max: z.int().min(1).max(40).default(20).describe("The most digits that are taken."),
+  }),
+  z.strictObject({
+    name: z.string().min(1).max(50),
+    type: z.literal("yesno"),
+    ask: words.describe("The question that is answered by yes or no."),
+    no: answer.optional().describe("What is said after a no; the intent then ends without its answer and action."),
+  }),
+]);
+
+const actionSchema = z.union([
+  z.strictObject({ transfer: z.string().min(1).max(80).describe("The name of a target in the configuration.") }),
+  z.strictObject({ hangUp: z.literal(true) }),
+]);
+
+const followSchema = z.strictObject({
+  keywords: z.array(words).min(1).max(50),
+  answer,
+});
+
+const intentSchema = z.strictObject({
+  name: z.string().min(1).max(50),
+  phrases: z.array(words).max(100).default([]).describe("What callers say; other words for the same thing are understood too."),
+  keywords: z.array(words).max(100).default([]).describe("Words that point to this intent."),
+  answer: answer.describe("What is said; of a list, each in turn."),
+  topic: z.string().min(1).max(50).optional().describe("What is talked about afterwards, for a later \"and on sunday?\"."),
+  follow: z.array(followSchema).max(30).default([]).describe("Closer answers, chosen by keyword, in the question itself or while the topic lasts."),
+  action: actionSchema.optional().describe("What happens after the answer."),
+  slots: z.array(slotSchema).max(10).default([]).describe("What is asked before the answer is given."),
+});
+
+/** The `script:` block of an agent file: what the scripted model knows. */
+export const scriptSchema = z.strictObject({
+  intents: z.array(intentSchema).min(1).max(200),
+  else: answer.describe("What is said when nothing fits; of a list, each in turn."),
+});
+
+export type Script = z.output<typeof scriptSchema>;
+export type Intent = Script["intents"][number];
+export type Slot = Intent["slots"][number];
+export type Answer = Script["else"];
+
+const YES_NO = ["yes", "no", "yes please", "no thank you"];
+const DIGITS = ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+
+/** What callers of this script are likely to say, for the recogniser: phrases first, then single keywords. */
+export function hintsOf(script: Script): string[] {
+  const { intents } = script;
+  const slots = intents.flatMap((intent) => intent.slots);
+  const hints = [
+    ...intents.flatMap((intent) => intent.phrases),
+    ...intents.flatMap((intent) => [...intent.keywords, ...intent.follow.flatMap((follow) => follow.keywords)]),
+    ...(slots.some((slot) => slot.type === "yesno") ? YES_NO : []),
+    ...(slots.some((slot) => slot.type === "digits") ? DIGITS : []),
+  ];
+  return [...new Set(hints.map((hint) => hint.toLowerCase()))];
+}

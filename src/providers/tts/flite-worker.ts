@@ -1,0 +1,46 @@
+import { parentPort } from "node:worker_threads";
+import { type SampleRate, samplesPerFrame } from "../../audio/frame.ts";
+import { loadResampling } from "../../audio/resample.ts";
+import { messageOf } from "../../base/errors.ts";
+import { FliteProgram } from "./flite-program.ts";
+import { shapeSpeech } from "./shape.ts";
+
+export interface FliteJob {
+  readonly text: string;
+  readonly voice: string;
+  readonly speed: number;
+  readonly rate: SampleRate;
+  /** Silence behind the words, in ms; up to 19 more fill the last frame. */
+  readonly pauseMs: number;
+}
+
+/** Whole 20 ms frames at the job's rate, or why there are none. */
+export type FliteResult = { readonly pcm: Int16Array<ArrayBuffer> } | { readonly error: string };
+
+const program = new FliteProgram();
+const resampling = await loadResampling();
+
+parentPort?.on("message", (job: FliteJob) => {
+  try {
+    const pcm = speak(job);
+    parentPort?.postMessage({ pcm } satisfies FliteResult, [pcm.buffer]);
+  } catch (error) {
+    parentPort?.postMessage({ error: messageOf(error) } satisfies FliteResult);
+  }
+  // While nobody waits: the next run of the program is ready when the next piece comes.
+  program.prepare();
+});
+
+function speak({ text, voice, speed, rate, pauseMs }: FliteJob): Int16Array<ArrayBuffer> {
+  const speech = program.speak(text, { voice, speed });
+  const shaped = shapeSpeech(speech.pcm, { rate: speech.rate, pauseMs });
+  const resampler = resampling.open({ from: speech.rate, to: rate });
+  const frame = samplesPerFrame(rate);
+  const whole = new Int16Array(Math.ceil((shaped.length * rate) / speech.rate / frame) * frame);
+  const most = resampler.process(shaped);
+  whole.set(most);
+  const length = most.length;
+  whole.set(resampler.flush().subarray(0, whole.length - length), length);
+  resampler.close();
+  return whole;
+}
