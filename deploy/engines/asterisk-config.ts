@@ -1,5 +1,6 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { packageFolder } from "../../src/base/package.ts";
 import type { AsteriskInstall } from "./asterisk-install.ts";
 
 /** The port numbers of one Asterisk, all on 127.0.0.1. `http` carries ARI, the calls' audio and SIP over websocket. */
@@ -34,7 +35,7 @@ export interface AsteriskConfig {
   readonly extra: Readonly<Record<string, string>>;
 }
 
-const SHIPPED = resolve(import.meta.dirname, "../../asterisk");
+const SHIPPED = join(packageFolder, "asterisk");
 
 /**
  * Writes the configuration of a small PBX with Sidetone beside it into `dir`/etc: the PBX's own files, which include

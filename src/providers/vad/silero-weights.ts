@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageFolder } from "../../base/package.ts";
 import { ProviderError } from "../../conversation/providers.ts";
 
 /** The trained numbers of one rate, rows of weights per output, laid out as silero-net.ts walks them. */
@@ -20,12 +22,12 @@ export interface SileroWeights {
   readonly outputBias: number;
 }
 
-/** Same depth in src/ and dist/. Made from the original by deploy/convert-silero.ts; models/README.md says where that is from. */
-const MODEL = new URL("../../../models/silero-vad-v6.f16", import.meta.url);
+/** Made from the original by deploy/convert-silero.ts; models/README.md says where that is from. */
+const MODEL = join(packageFolder, "models/silero-vad-v6.f16");
 const MODEL_SHA256 = "64df2e7410401fe40ed1c3802446674eaa13cfeb37e9b78d6e3434d54cd432f5";
 
 /** Throws a ProviderError when the file is absent or is not the one that was tested. */
-export function readSileroWeights(file: URL = MODEL): Record<8000 | 16_000, SileroWeights> {
+export function readSileroWeights(file: string | URL = MODEL): Record<8000 | 16_000, SileroWeights> {
   const bytes = readModel(file);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
@@ -37,17 +39,17 @@ export function readSileroWeights(file: URL = MODEL): Record<8000 | 16_000, Sile
   return { 16000: oneRate(16_000, take), 8000: oneRate(8000, take) };
 }
 
-function readModel(file: URL): Buffer {
+function readModel(file: string | URL): Buffer {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
   } catch (cause) {
-    throw new ProviderError("silero", "missing", `cannot read the model ${file.pathname}: install Sidetone again`, {
+    throw new ProviderError("silero", "missing", `cannot read the model ${String(file)}: install Sidetone again`, {
       cause,
     });
   }
   if (createHash("sha256").update(bytes).digest("hex") !== MODEL_SHA256) {
-    throw new ProviderError("silero", "missing", `the model ${file.pathname} is damaged: install Sidetone again`);
+    throw new ProviderError("silero", "missing", `the model ${String(file)} is damaged: install Sidetone again`);
   }
   return bytes;
 }

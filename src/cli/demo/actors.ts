@@ -1,0 +1,108 @@
+import { findSound } from "../../audio/correlate.ts";
+import type { Frame } from "../../audio/frame.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { CallLeg } from "../../caller/leg.ts";
+import type { Phone } from "../../caller/phone.ts";
+import type { TextToSpeech } from "../../conversation/providers.ts";
+
+/** The rate of the demo's phones. */
+export const LINE_RATE = 8000;
+
+/** A quieter match is chance: voices of the same kind reach 0.3, the same sound through µ-law 0.9 and more. */
+const SAME_SOUND = 0.6;
+/** So much of a sound tells it from all others. */
+const SAMPLE_MS = 1500;
+
+/** All of a voice's sound for `text`, before it is said: nobody on a phone thinks while speaking. */
+export async function spoken(
+  voice: TextToSpeech,
+  { text, as, signal }: { text: string; as: string; signal: AbortSignal },
+): Promise<Frame[]> {
+  async function* once(): AsyncGenerator<string> {
+    yield text;
+  }
+  const frames: Frame[] = [];
+  for await (const frame of voice.speak(once(), { voice: as, rate: LINE_RATE, language: "en", signal })) {
+    frames.push({ pcm: frame.pcm.slice(), rate: frame.rate });
+  }
+  return frames;
+}
+
+export function joined(frames: readonly Frame[]): Int16Array {
+  const pcm = new Int16Array(frames.reduce((length, frame) => length + frame.pcm.length, 0));
+  let at = 0;
+  for (const frame of frames) {
+    pcm.set(frame.pcm, at);
+    at += frame.pcm.length;
+  }
+  return pcm;
+}
+
+/** Samples before the first one that can be heard. */
+const leadIn = (pcm: Int16Array): number =>
+  Math.max(
+    0,
+    pcm.findIndex((sample) => Math.abs(sample) > 400),
+  );
+
+/**
+ * Waits until a known sound stands in what the caller received, and returns when its first audible sample arrived, by the
+ * call's clock. Undefined when it did not come within `withinMs`, or the call ended.
+ */
+export async function heardSound(
+  leg: CallLeg,
+  {
+    sound,
+    sinceMs,
+    withinMs,
+    clock,
+    signal,
+  }: { sound: Int16Array; sinceMs: number; withinMs: number; clock: Clock; signal: AbortSignal },
+): Promise<number | undefined> {
+  const first = leadIn(sound);
+  const sample = sound.subarray(first, first + (SAMPLE_MS * LINE_RATE) / 1000);
+  const fromMs = Math.max(leg.recordings.received.startMs, sinceMs - 100);
+  for (;;) {
+    const received = leg.recordings.received.samples({ fromMs });
+    const found = received.length >= sample.length ? findSound({ sound: sample, recording: received }) : undefined;
+    if (found && found.score >= SAME_SOUND) return fromMs + (found.lag * 1000) / LINE_RATE;
+    if (clock.now() - sinceMs > withinMs || leg.signal.aborted) return undefined;
+    await clock.sleep(100, signal);
+  }
+}
+
+/** What the phone that answers says, and the call once it has. */
+export interface Answered {
+  readonly leg: CallLeg;
+  readonly words: Int16Array;
+}
+
+/** A person at a phone: rings a moment, answers, says a sentence. Resolves with each call when the sentence has begun. */
+export function answering(
+  phone: Phone,
+  { words, ringMs, clock, signal }: { words: readonly Frame[]; ringMs: number; clock: Clock; signal: AbortSignal },
+) {
+  const waiting: ((answered: Answered) => void)[] = [];
+  const sound = joined(words);
+  phone.onIncoming((call) => {
+    const talk = async (): Promise<void> => {
+      await call.ring();
+      await clock.sleep(ringMs, AbortSignal.any([signal, call.signal]));
+      const leg = await call.answer();
+      const saying = leg.say(words, { signal: leg.signal });
+      waiting.shift()?.({ leg, words: sound });
+      await saying;
+    };
+    // A caller who gives up while it rings is no fault; the scene that waits says what it missed.
+    talk().catch(() => {});
+  });
+  return {
+    /** The next call this phone answers. Rejects when the signal aborts. */
+    next(deadline: AbortSignal): Promise<Answered> {
+      const { promise, resolve, reject } = Promise.withResolvers<Answered>();
+      waiting.push(resolve);
+      deadline.addEventListener("abort", () => reject(deadline.reason), { once: true });
+      return promise;
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import type { Command } from "commander";
+import { systemClock } from "../../base/clock.ts";
+import { isCancellation, OutsideError } from "../../base/errors.ts";
+import { createLog } from "../../base/log.ts";
+import type { Turn } from "../../conversation/turn.ts";
+import { CommandError, EXIT, EXIT_HELP } from "../exit.ts";
+import type { Check, DemoFailover, DemoResult, DemoTurn } from "./result.ts";
+import { type FirstCall, firstCall, secondCall } from "./scenes.ts";
+import { jsonScreen, type Screen, terminalScreen } from "./screen.ts";
+import { NUMBER, type Stage, setStage } from "./stage.ts";
+
+const HELP = `
+Needs nothing but this machine: Asterisk and the recogniser are prepared once (about a minute; Debian, as root), the
+phones are simulated, everything stays on 127.0.0.1. Exit status 0 only if everything it shows has happened.
+
+Examples:
+  sidetone demo
+  sidetone demo --json | jq .failover
+  sidetone demo --keep               leaves all running, and says how to call it with your own SIP phone
+${EXIT_HELP}`;
+
+const INTERRUPTED = 130;
+
+export function addDemoCommand(program: Command): void {
+  program
+    .command("demo")
+    .description("a real call through a real Asterisk, on this machine")
+    .option("--json", "one object instead of the live view")
+    .option("--keep", "leave all running until Ctrl-C")
+    .addHelpText("after", HELP)
+    .action(async ({ json = false, keep = false }: { json?: boolean; keep?: boolean }) => {
+      process.exitCode = await demo({ json, keep });
+    });
+}
+
+async function demo({ json, keep }: { json: boolean; keep: boolean }): Promise<number> {
+  const screen = json ? jsonScreen({ out: process.stdout, progress: process.stderr }) : terminalScreen(process.stdout);
+  const abort = new AbortController();
+  const stop = (): void => abort.abort(new Error("stopped"));
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
+  const undo = new AsyncDisposableStack();
+  try {
+    const log = createLog({ level: "error", pretty: true });
+    const stage = await setStage({ clock: systemClock, log, screen, signal: abort.signal, undo });
+    const result = await play(stage, screen, abort.signal);
+    if (keep) await stay(stage, abort.signal);
+    return result.ok ? EXIT.fine : EXIT.fault;
+  } catch (error) {
+    if (isCancellation(error, abort.signal)) return INTERRUPTED;
+    if (error instanceof OutsideError) throw new CommandError(error.message);
+    throw error;
+  } finally {
+    await undo.disposeAsync();
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, stop);
+  }
+}
+
+async function play({ service, actors }: Stage, screen: Screen, signal: AbortSignal): Promise<DemoResult> {
+  const turns: Turn[] = [];
+  const show = follow(service.events(signal), screen, turns);
+  screen.scene("The first call: questions, one over the answer, and a person");
+  const first = await firstCall(actors);
+  const firstTurns = turns.slice();
+  screen.scene("The second call: the worker dies in mid-sentence");
+  const failover = await secondCall(actors);
+  await show;
+  const result = resultOf(firstTurns, first, failover);
+  const checks = checksOf(result);
+  const whole = { ...result, ok: checks.every(({ ok }) => ok) };
+  screen.summary(whole, checks);
+  return whole;
+}
+
+/** Shows what the service tells of its calls. The worker that is killed ends it. */
+async function follow(events: ReturnType<Stage["service"]["events"]>, screen: Screen, turns: Turn[]): Promise<void> {
+  try {
+    for await (const event of events) {
+      if (event.type === "callerWords" && event.final) screen.words("caller", event.text);
+      if (event.type === "agentWords") screen.words("agent", event.text);
+      if (event.type === "bargeIn") screen.note("the caller talks over the agent, which is silent at once");
+      if (event.type === "turn") {
+        turns.push(event.turn);
+        screen.turn(event.turn);
+      }
+      if (event.type === "ended" && event.next.next === "transfer")
+        screen.note(`the dialplan transfers the call to ${event.next.target}`);
+    }
+  } catch {
+    // A connection that breaks is what a killed worker looks like from here; what it cost is measured at the caller.
+  }
+}
+
+function resultOf(turns: readonly Turn[], first: FirstCall, failover: DemoFailover): DemoResult {
+  const shown = turns.map((turn, index): DemoTurn => {
+    const atCallerMs = first.repliesAfterMs[index];
+    return {
+      caller: turn.caller.text,
+      agent: turn.agent?.text ?? "",
+      heardMs: Math.round(turn.agent?.heardMs ?? 0),
+      interrupted: turn.interrupted,
+      latencyMs: { ...turn.latency, ...(atCallerMs === undefined ? {} : { atCallerMs: Math.round(atCallerMs) }) },
+    };
+  });
+  return {
+    ok: false,
+    turns: shown,
+    bargeInMs: first.bargeInMs,
+    transfer: first.transferred,
+    failover,
+    recording: null,
+    cdr: null,
+  };
+}
+
+/** Everything that the demo promises to show. */
+function checksOf({ turns, bargeInMs, transfer, failover }: DemoResult): Check[] {
+  const [greeting, hours, parking, person] = turns;
+  const answers = (turn: DemoTurn | undefined, words: RegExp): boolean => words.test(turn?.agent ?? "");
+  return [
+    { what: "the agent greeted the caller", ok: (greeting?.heardMs ?? 0) > 0 },
+    { what: "a question in words of the caller's own was answered", ok: answers(hours, /saturday/i) },
+    {
+      what: "the caller talked over the answer, and the agent was silent",
+      ok: hours?.interrupted === true && bargeInMs !== null && bargeInMs < 1000,
+    },
+    { what: "the question over the answer was answered", ok: answers(parking, /building/i) },
+    {
+      what: "the wish to speak to someone led to the support phone, which was heard",
+      ok: person !== undefined && transfer,
+    },
+    { what: "the worker was killed, and the caller heard the static menu", ok: failover.menu },
+    { what: "2 in the menu led to the support phone, which was heard", ok: failover.connected },
+  ];
+}
+
+async function stay({ asterisk, service }: Stage, signal: AbortSignal): Promise<void> {
+  const own = asterisk.phones.find(({ name }) => name === "own");
+  process.stderr.write(`
+All is left running. Call it with your own SIP phone on this machine:
+  account   ${own?.sipUri} (UDP), password ${own?.password}
+  number    ${NUMBER}
+  log       ${service.logFile}
+  live      bin/sidetone calls --follow --config ${service.configFile}
+Ctrl-C ends it all.
+`);
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,84 @@
+import { dirname } from "node:path";
+import type { Stage } from "../providers/module.ts";
+import { type AgentConfig, type Catalogue, type Config, STAGES } from "./config.ts";
+import type { Fault } from "./fault.ts";
+import type { Files } from "./files.ts";
+import { faultsOf, name as pathName } from "./issues.ts";
+import { nearest } from "./nearest.ts";
+import { type AgentSettings, agentSchema, type ServiceSettings } from "./schema.ts";
+import { resolveSecrets } from "./secrets.ts";
+import { readYamlFile, type YamlFile } from "./yaml-file.ts";
+
+interface AgentContext {
+  readonly catalogue: Catalogue;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly files: Files;
+  readonly providers: Config["providers"];
+  /** Absent while sidetone.yaml itself has faults: then nothing is returned, but this file's faults are told all the same. */
+  readonly limits: ServiceSettings["limits"] | undefined;
+  readonly faults: Fault[];
+  readonly warnings: Fault[];
+}
+
+/** One agent file, complete with what sidetone.yaml says for all. */
+export function readAgent(path: string, stem: string, context: AgentContext): AgentConfig | undefined {
+  const { faults, warnings, catalogue, limits } = context;
+  const read = readYamlFile(path, context.files);
+  faults.push(...read.faults);
+  if (!read.file) return undefined;
+  const resolved = resolveSecrets(read.file, { env: context.env, folder: dirname(path) });
+  faults.push(...resolved.faults);
+  warnings.push(...resolved.warnings);
+  const schema = agentSchema(catalogue.script);
+  const named = { name: stem, ...(resolved.value as object) };
+  const parsed = schema.safeParse(named);
+  if (!parsed.success) {
+    faults.push(...faultsOf(parsed.error.issues, read.file, schema));
+    return undefined;
+  }
+  const choices = chooseProviders(parsed.data, read.file, context);
+  checkModel(parsed.data, choices, read.file, context);
+  const { vad: _vad, stt: _stt, llm: _llm, tts: _tts, name = stem, limits: own, ...rest } = parsed.data;
+  if (!choices || !limits) return undefined;
+  const { calls: _calls, ...common } = limits;
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  return { ...rest, name, file: path, choices, limits: { ...common, ...given } };
+}
+
+function chooseProviders(
+  settings: AgentSettings,
+  file: YamlFile,
+  context: AgentContext,
+): Record<Stage, readonly string[]> | undefined {
+  const choices: Record<Stage, readonly string[]> = { vad: [], stt: [], llm: [], tts: [] };
+  let sound = true;
+  for (const stage of STAGES) {
+    const asked = settings[stage] ?? context.catalogue.defaults[stage];
+    const names = typeof asked === "string" ? [asked] : asked;
+    for (const [index, name] of names.entries()) {
+      if (Object.hasOwn(context.providers[stage], name)) continue;
+      sound = false;
+      const path = typeof settings[stage] === "string" || settings[stage] === undefined ? [stage] : [stage, index];
+      const known = Object.keys(context.providers[stage]);
+      const likely = nearest(name, known);
+      const hint = likely ? `. Did you mean "${likely}"?` : "";
+      const problem = `${pathName(path)}: found "${name}"; expected ${known.length > 0 ? `one of ${known.join(", ")}` : `a configured provider for ${stage}, and there is none`}${hint}`;
+      context.faults.push({ file: file.path, ...file.placeOf(path), problem });
+    }
+    choices[stage] = names;
+  }
+  return sound ? choices : undefined;
+}
+
+/** A scripted agent without a script would have nothing to say. */
+function checkModel(
+  settings: AgentSettings,
+  choices: Record<Stage, readonly string[]> | undefined,
+  file: YamlFile,
+  context: AgentContext,
+): void {
+  const scripted = choices?.llm.some((name) => context.providers.llm[name]?.module.name === "scripted") ?? false;
+  if (!scripted || settings.script !== undefined) return;
+  const problem = "script is missing; this agent answers by its script, unless llm names a language model";
+  context.faults.push({ file: file.path, ...file.placeOf([]), problem });
+}

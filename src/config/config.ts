@@ -1,0 +1,56 @@
+import type { z } from "zod";
+import type { ProviderModule, Stage } from "../providers/module.ts";
+import type { Fault } from "./fault.ts";
+import type { AgentSettings, EngineSchemas, ServiceSettings } from "./schema.ts";
+
+/** What can be configured: the registries, handed in so that a test can bring its own. */
+export interface Catalogue {
+  readonly engines: EngineSchemas;
+  readonly providers: readonly ProviderModule<Stage>[];
+  /** The schema of an agent's `script`. */
+  readonly script: z.ZodType;
+  /** Who serves a stage for an agent that names nobody. */
+  readonly defaults: Readonly<Record<Stage, string>>;
+}
+
+export const STAGES: readonly Stage[] = ["vad", "stt", "llm", "tts"];
+
+/** A provider as configured: its module, and options that its schema has accepted. */
+export interface ConfiguredProvider {
+  readonly name: string;
+  readonly module: ProviderModule<Stage>;
+  readonly options: unknown;
+}
+
+export type StageChoices = Readonly<Record<Stage, readonly string[]>>;
+
+/** An agent file, checked and complete. `choices` holds the providers of each stage, best first. */
+export interface AgentConfig extends Omit<AgentSettings, "name" | "limits" | Stage> {
+  readonly name: string;
+  readonly file: string;
+  readonly choices: StageChoices;
+  readonly limits: CallLimits;
+}
+
+export type CallLimits = Omit<ServiceSettings["limits"], "calls">;
+
+/** All that the service runs by. Deeply frozen: a reload makes a new one, and running calls keep theirs. */
+export interface Config {
+  readonly file: string;
+  /** The accepted options of each engine that is configured. */
+  readonly engines: Readonly<Record<string, unknown>>;
+  readonly agents: Readonly<Record<string, AgentConfig>>;
+  readonly defaultAgent: string;
+  /** Which agent answers a called number. */
+  readonly numbers: Readonly<Record<string, string>>;
+  readonly providers: Readonly<Record<Stage, Readonly<Record<string, ConfiguredProvider>>>>;
+  readonly server: ServiceSettings["server"];
+  readonly limits: ServiceSettings["limits"];
+  readonly supervisor: ServiceSettings["supervisor"];
+  readonly log: ServiceSettings["log"];
+  /** Where the menu's prompts are. */
+  readonly sounds: string;
+  readonly stateDir: string;
+  readonly cacheDir: string;
+  readonly warnings: readonly Fault[];
+}

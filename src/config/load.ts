@@ -1,0 +1,169 @@
+import { existsSync } from "node:fs";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { readAgent } from "./agents.ts";
+import type { AgentConfig, Catalogue, Config } from "./config.ts";
+import { ConfigError, type Fault } from "./fault.ts";
+import { disk, type Files, whyUnreadable } from "./files.ts";
+import { folderFor } from "./folders.ts";
+import { faultsOf } from "./issues.ts";
+import { nearest } from "./nearest.ts";
+import { configureProviders } from "./provider-blocks.ts";
+import { type ServiceSettings, serviceSchema } from "./schema.ts";
+import { resolveSecrets } from "./secrets.ts";
+import { readYamlFile, type YamlFile } from "./yaml-file.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** More agent files than this is a wrong folder. */
+const AGENT_FILES_MAX = 500;
+
+export const DEFAULT_FILES = ["sidetone.yaml", "/etc/sidetone/sidetone.yaml"];
+
+/** The file to read: the one that is asked for, else ./sidetone.yaml, else the system's. Undefined: there is none. */
+export function lookForConfigFile(asked: string | undefined): string | undefined {
+  const found = asked ?? DEFAULT_FILES.find((file) => existsSync(file));
+  return found === undefined ? undefined : resolve(found);
+}
+
+/** The same, for whoever cannot do without. Throws a ConfigError that says where it was looked for. */
+export function findConfigFile(asked: string | undefined): string {
+  const found = lookForConfigFile(asked);
+  if (found !== undefined) return found;
+  const [here = "", system = ""] = DEFAULT_FILES;
+  const problem = `there is no such file, and no ${system}; name one with --config`;
+  throw new ConfigError([{ file: resolve(here), line: 1, column: 1, problem }]);
+}
+
+/** Reads sidetone.yaml and the agents beside it. Throws a ConfigError with every fault of every file. */
+export function loadConfig(
+  path: string,
+  { catalogue, env, files = disk }: { catalogue: Catalogue; env: Env; files?: Files },
+): Config {
+  const faults: Fault[] = [];
+  const warnings: Fault[] = [];
+  const read = readYamlFile(path, files);
+  faults.push(...read.faults);
+  if (!read.file) throw new ConfigError(faults);
+
+  const folder = dirname(path);
+  const service = check(read.file, { catalogue, env, folder, faults, warnings });
+  const providers = configureProviders(service.raw, read.file, catalogue, faults);
+  const agentsFolder = resolve(folder, typeof service.raw.agents === "string" ? service.raw.agents : "agents");
+  const agents = agentFiles(agentsFolder, { files, file: read.file, faults }).flatMap((file) => {
+    const context = { catalogue, env, files, providers, faults, warnings, limits: service.settings?.limits };
+    const agent = readAgent(file, basename(file, extname(file)), context);
+    return agent ? [agent] : [];
+  });
+  const byName = index(agents, faults);
+  // Cross-references are judged among files that are sound: a fault that only follows from another one helps nobody.
+  if (faults.length > 0 || !service.settings) throw new ConfigError(faults);
+  const { settings } = service;
+  const defaultAgent = chooseDefault(settings.defaultAgent, byName.agents, read.file, faults);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const stateDir = settings.stateDir ? resolve(folder, settings.stateDir) : folderFor("state", env);
+  return freeze({
+    file: path,
+    engines: Object.fromEntries(Object.entries(settings.engines).filter(([, block]) => block !== undefined)),
+    agents: byName.agents,
+    numbers: byName.numbers,
+    defaultAgent,
+    providers,
+    server: settings.server,
+    limits: settings.limits,
+    supervisor: settings.supervisor,
+    log: settings.log,
+    sounds: settings.sounds ? resolve(folder, settings.sounds) : join(stateDir, "sounds"),
+    stateDir,
+    cacheDir: settings.cacheDir ? resolve(folder, settings.cacheDir) : folderFor("cache", env),
+    warnings,
+  });
+}
+
+interface CheckContext {
+  catalogue: Catalogue;
+  env: Env;
+  folder: string;
+  faults: Fault[];
+  warnings: Fault[];
+}
+
+function check(
+  file: YamlFile,
+  context: CheckContext,
+): { settings: ServiceSettings | undefined; raw: Record<string, unknown> } {
+  const schema = serviceSchema(context.catalogue.engines);
+  const resolved = resolveSecrets(file, context);
+  context.faults.push(...resolved.faults);
+  context.warnings.push(...resolved.warnings);
+  const parsed = schema.safeParse(resolved.value);
+  if (!parsed.success) context.faults.push(...faultsOf(parsed.error.issues, file, schema));
+  return { settings: parsed.data, raw: resolved.value as Record<string, unknown> };
+}
+
+function agentFiles(
+  folder: string,
+  { files, file, faults }: { files: Files; file: YamlFile; faults: Fault[] },
+): string[] {
+  const fault = (problem: string) =>
+    faults.push({ file: file.path, ...file.placeOf(["agents"]), problem: `agents: ${problem}` });
+  let names: string[];
+  try {
+    names = files.list(folder).filter((entry) => /\.ya?ml$/.test(entry) && !entry.startsWith("."));
+  } catch (error) {
+    fault(`the folder ${folder}: ${whyUnreadable(error).replace("file", "folder")}`);
+    return [];
+  }
+  if (names.length === 0) fault(`the folder ${folder} holds no agent file (*.yaml)`);
+  if (names.length > AGENT_FILES_MAX)
+    fault(`the folder ${folder} holds ${names.length} agent files; the limit is ${AGENT_FILES_MAX}`);
+  return names
+    .sort()
+    .slice(0, AGENT_FILES_MAX)
+    .map((entry) => join(folder, entry));
+}
+
+function index(found: readonly AgentConfig[], faults: Fault[]) {
+  const agents: Record<string, AgentConfig> = {};
+  const numbers: Record<string, string> = {};
+  for (const agent of found) {
+    const fault = (problem: string) => faults.push({ file: agent.file, line: 1, column: 1, problem });
+    const twin = agents[agent.name];
+    if (twin) fault(`the agent "${agent.name}" is already in ${twin.file}`);
+    agents[agent.name] = agent;
+    for (const number of agent.numbers) {
+      const other = numbers[number];
+      if (other) fault(`the number ${number} is already answered by "${other}"`);
+      numbers[number] = agent.name;
+    }
+  }
+  return { agents, numbers };
+}
+
+function chooseDefault(
+  asked: string | undefined,
+  agents: Record<string, AgentConfig>,
+  file: YamlFile,
+  faults: Fault[],
+): string {
+  const names = Object.keys(agents);
+  const [only] = names;
+  if (asked === undefined && names.length === 1 && only !== undefined) return only;
+  if (asked !== undefined && Object.hasOwn(agents, asked)) return asked;
+  const likely = asked === undefined ? undefined : nearest(asked, names);
+  const found = asked === undefined ? "defaultAgent is missing" : `defaultAgent: found "${asked}"`;
+  const hint = likely ? `. Did you mean "${likely}"?` : "";
+  faults.push({
+    file: file.path,
+    ...file.placeOf(["defaultAgent"]),
+    problem: `${found}; expected one of ${names.join(", ")}${hint}`,
+  });
+  return "";
+}
+
+/** Modules and schemas are not ours to freeze; plain data is. */
+function freeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return value;
+  for (const [key, item] of Object.entries(value)) if (key !== "module") freeze(item);
+  return Object.freeze(value);
+}

@@ -1,0 +1,168 @@
+import { z } from "zod";
+
+/** Names go into file names, dialplan arguments and metrics: small letters, digits, "-" and "_", from a letter on. */
+const nameOf = (what: string) =>
+  z
+    .string()
+    .regex(/^[a-z][a-z0-9_-]{0,31}$/, "a name: small letters, digits, - and _, beginning with a letter, 32 at most")
+    .describe(what);
+
+const text = (what: string, max: number) => z.string().min(1).max(max).describe(what);
+const whole = (what: string, min: number, max: number) => z.int().min(min).max(max).describe(what);
+
+/** The limits of a call. An agent file may tighten or widen them for its own calls. */
+const callLimits = {
+  callMinutes: whole("A call longer than this goes to the menu.", 1, 600).default(30),
+  turns: whole("After this many exchanges the call goes to the menu.", 1, 1000).default(200),
+  silenceSeconds: whole("So long may the caller be silent before being prompted.", 2, 120).default(8),
+  replyChars: whole("Longer replies are cut at a sentence.", 100, 20_000).default(4000),
+};
+
+const limits = z.strictObject({
+  calls: whole("Calls at the same time. The next one goes to the menu at once.", 1, 2000).default(60),
+  ...callLimits,
+});
+
+const agentLimits = z.strictObject({
+  callMinutes: callLimits.callMinutes.unwrap().optional(),
+  turns: callLimits.turns.unwrap().optional(),
+  silenceSeconds: callLimits.silenceSeconds.unwrap().optional(),
+  replyChars: callLimits.replyChars.unwrap().optional(),
+});
+
+const server = z.strictObject({
+  host: text(
+    "Where the API and the metrics listen. Beyond loopback only behind a TLS proxy: it speaks plain HTTP.",
+    255,
+  ).default("127.0.0.1"),
+  port: whole("0 takes any free port.", 0, 65_535).default(9080),
+});
+
+const supervisor = z
+  .strictObject({
+    heartbeatMs: whole("How often the worker's event loop shows that it turns.", 20, 1000).default(100),
+    killAfterMs: whole("A worker silent for so long is killed; its calls are then in the menu.", 200, 10_000).default(
+      700,
+    ),
+    startSeconds: whole("A worker that is not ready by then is killed and started again.", 1, 600).default(60),
+    restartMaxMs: whole("A worker that dies again and again is started after ever longer pauses, up to this.", 100, 600_000).default(10_000),
+    drainSeconds: whole("On stop, running calls may go on for so long; then the menu takes them.", 0, 7200).default(
+      300,
+    ),
+  })
+  .refine(({ heartbeatMs, killAfterMs }) => killAfterMs >= 3 * heartbeatMs, {
+    path: ["killAfterMs"],
+    message: "at least three times heartbeatMs, or every hiccup kills",
+  });
+
+const log = z.strictObject({
+  level: z
+    .enum(["debug", "info", "warn", "error"])
+    .describe("`debug` may hold callers' words and numbers; the others never do.")
+    .default("info"),
+  format: z
+    .enum(["auto", "json", "pretty"])
+    .describe("`auto`: plain lines on a terminal, JSON elsewhere.")
+    .default("auto"),
+});
+
+export type EngineSchemas = Readonly<Record<string, z.ZodType>>;
+
+/** sidetone.yaml. The engines bring their own blocks; those of the providers are checked by their own schemas afterwards. */
+export function serviceSchema(engines: EngineSchemas) {
+  const blocks = Object.fromEntries(Object.entries(engines).map(([engine, schema]) => [engine, schema.optional()]));
+  return z.strictObject({
+    engines: z
+      .strictObject(blocks)
+      .describe("The PBXs whose calls are answered.")
+      .refine((given) => Object.values(given).some((block) => block !== undefined), {
+        message: `at least one of ${Object.keys(engines).join(", ")}`,
+      }),
+    agents: text("The folder of the agent files, one agent each.", 1024).default("agents"),
+    defaultAgent: nameOf(
+      "Who answers a call that asks for nobody by name. May be left out where there is one agent only.",
+    ).optional(),
+    providers: z
+      .record(nameOf("The name that agent files use."), z.looseObject({ type: z.string() }))
+      .describe(
+        "Named configurations of providers: `name: {type: …, options}`. Those without need of options can be used by their type alone.",
+      )
+      .default({}),
+    server: server.describe("Health, metrics and the API.").prefault({}),
+    limits: limits.describe("A limit on everything.").prefault({}),
+    supervisor: supervisor.describe("The parent process that watches the worker.").prefault({}),
+    log: log.describe("Where something is said about the work.").prefault({}),
+    sounds: text(
+      "The folder of the menu's prompts, the dialplan's SIDETONE_SOUNDS. Default: `sounds` in stateDir.",
+      1024,
+    ).optional(),
+    stateDir: text(
+      "Kept between runs: the API's token. Default: systemd's StateDirectory, else `~/.local/state/sidetone`.",
+      1024,
+    ).optional(),
+    cacheDir: text(
+      "May be deleted at any time: spoken prompts. Default: systemd's CacheDirectory, else `~/.cache/sidetone`.",
+      1024,
+    ).optional(),
+  });
+}
+
+const stageChoice = (what: string) => {
+  const provider = nameOf("A provider by its name, or by its type.");
+  return z
+    .union([provider, z.array(provider).min(1).max(5)])
+    .describe(what)
+    .optional();
+};
+
+/** One file of the agents' folder. `script` is the scripted model's own schema. */
+export function agentSchema(script: z.ZodType) {
+  return z.strictObject({
+    name: nameOf("Default: the file's name.").optional(),
+    numbers: z
+      .array(z.string().regex(/^\+?[0-9A-Za-z*#]{1,32}$/, "a number or extension as the PBX writes it"))
+      .max(200)
+      .describe("Called numbers (DIDs) that this agent answers, as the PBX writes them.")
+      .default([]),
+    language: z
+      .string()
+      .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "a language tag such as en or en-GB")
+      .describe("BCP 47.")
+      .default("en"),
+    greeting: z
+      .string()
+      .max(1000)
+      .describe("The first words. May be interrupted like any other. Empty: the caller speaks first."),
+    voice: z.string().max(128).describe("A voice of the text-to-speech provider. Empty: its default one.").default(""),
+    pauseMs: whole("How long a pause ends the caller's turn; shaped by the words so far.", 200, 3000).default(600),
+    vad: stageChoice("Voice activity: a name, or a list of them, best first."),
+    stt: stageChoice("Speech to text."),
+    llm: stageChoice("The language model."),
+    tts: stageChoice("Text to speech."),
+    prompt: text("What a language model is told about its work.", 50_000).optional(),
+    script: script.describe("What the scripted agent says.").optional(),
+    targets: z
+      .array(nameOf("A named target of the dialplan."))
+      .max(50)
+      .describe("Where this agent may transfer a call to.")
+      .default([]),
+    prompts: z
+      .strictObject({
+        noInput: z
+          .union([text("One prompt.", 500), z.array(text("One prompt.", 500)).min(1).max(5)])
+          .describe("Said to a caller who says nothing, one after the other; then the menu.")
+          .optional(),
+        apology: text("Said when something failed.", 500).optional(),
+        goodbye: text("Said before hanging up.", 500).optional(),
+        transfer: text("Said before a transfer, where the model says nothing.", 500).optional(),
+      })
+      .describe("Fixed phrases.")
+      .prefault({}),
+    limits: agentLimits
+      .describe("This agent's own limits; what is not given here comes from sidetone.yaml.")
+      .prefault({}),
+  });
+}
+
+export type ServiceSettings = z.output<ReturnType<typeof serviceSchema>>;
+export type AgentSettings = z.output<ReturnType<typeof agentSchema>>;

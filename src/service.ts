@@ -1,0 +1,141 @@
+import type { Clock } from "./base/clock.ts";
+import type { Log } from "./base/log.ts";
+import { createMetrics, type Metrics, measureLag } from "./base/metrics.ts";
+import { withDeadline } from "./base/signals.ts";
+import type { Engine } from "./call/engine.ts";
+import type { Config } from "./config/config.ts";
+import { createLiveCalls, type LiveCalls } from "./server/live.ts";
+import type { Readiness, ServerOptions } from "./server/server.ts";
+import { readOrMakeToken } from "./server/token.ts";
+import { Desk } from "./service/desk.ts";
+import { createGeneration, type Generation, type GenerationOptions } from "./service/generation.ts";
+import { listen } from "./service/listening.ts";
+
+export interface ServiceParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+  readonly createEngine: (
+    name: string,
+    options: unknown,
+    context: { clock: Clock; log: Log; metrics: Metrics },
+  ) => Engine;
+  readonly hintsOf: GenerationOptions["hintsOf"];
+  /** For restarts: calls are answered even when the API's port is taken. */
+  readonly portCanWait: boolean;
+}
+
+export interface Service {
+  readonly calls: number;
+  readonly url: string | undefined;
+  /** New calls are answered by this configuration; running ones keep theirs. Returns the keys whose change takes a restart. */
+  apply(config: Config): string[];
+  /** New calls go to the menu. Resolves when the running ones have ended, or after `seconds`. */
+  drain(seconds: number): Promise<void>;
+  /** Lets another process have the port, while calls are still up here. */
+  releasePort(): Promise<void>;
+  /** Gives back what is still up, and closes all in the reverse order of its start. May be called twice. */
+  close(reason: string): Promise<void>;
+}
+
+/** How long calls that were given back may take to end. */
+const GIVE_BACK_MS = 1500;
+const HEALTH_LOOK_MS = 500;
+/** What holds from the start of the process to its end. */
+const FIXED = ["engines", "server", "supervisor", "log", "stateDir", "cacheDir"] as const;
+
+/**
+ * The composition root. Starts in order: metrics, providers, server, engines; the server before the engines, so that a
+ * second service on this machine notices that it is one before it touches a call.
+ */
+export async function startService(config: Config, parts: ServiceParts): Promise<Service> {
+  const { clock, log } = parts;
+  const metrics = createMetrics();
+  const live = createLiveCalls({ clock });
+  const context = { context: { clock, log, cacheDir: config.cacheDir }, log, hintsOf: parts.hintsOf };
+  let generation: Generation = createGeneration(config, context);
+  const desk = new Desk({ clock, log, metrics, live, generation: () => generation });
+  const engines = Object.entries(config.engines).map(([name, options]) =>
+    parts.createEngine(name, options, { clock, log: log.child({ engine: name }), metrics }),
+  );
+  const shown = serverOptions(config, parts, { metrics, live, readiness: () => readinessOf(engines, desk) });
+  const server = await listen(shown, { clock, log, canWait: parts.portCanWait }).catch(async (error: unknown) => {
+    await retire(generation, parts);
+    throw error;
+  });
+  const abort = new AbortController();
+  measureLag({ metrics, clock, signal: abort.signal });
+  const health = watchHealth(engines, metrics, clock);
+  const running = engines.map((engine) => engine.run((leg) => desk.onLeg(leg), abort.signal));
+  const stopTaking = (): void => {
+    desk.refuseNew();
+    for (const engine of engines) engine.drain();
+  };
+  const close = async (reason: string): Promise<void> => {
+    stopTaking();
+    await desk.giveAllBack(reason);
+    await desk.whenIdle(GIVE_BACK_MS);
+    abort.abort();
+    await Promise.allSettled(running);
+    health.cancel();
+    await server.close();
+    await retire(generation, parts);
+  };
+  let closed: Promise<void> | undefined;
+  return {
+    get calls() {
+      return desk.calls;
+    },
+    get url() {
+      return server.url;
+    },
+    apply(next) {
+      const old = generation;
+      generation = createGeneration(next, context);
+      old.retire().catch((error: unknown) => log.warn({ err: error }, "old providers did not close cleanly"));
+      return FIXED.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(config[key]));
+    },
+    async drain(seconds) {
+      stopTaking();
+      await desk.whenIdle(seconds * 1000);
+    },
+    releasePort: () => server.close(),
+    close(reason) {
+      closed ??= close(reason);
+      return closed;
+    },
+  };
+}
+
+function serverOptions(
+  { server, stateDir }: Config,
+  { clock, version }: ServiceParts,
+  { metrics: { registry }, live, readiness }: { metrics: Metrics; live: LiveCalls; readiness: () => Readiness },
+): ServerOptions {
+  const metrics = async () => ({ contentType: registry.contentType, text: await registry.metrics() });
+  return { ...server, token: readOrMakeToken(stateDir), version, clock, live, readiness, metrics };
+}
+
+/** A call that does not let go of its providers must not keep the process. */
+async function retire(generation: Generation, { clock, log }: ServiceParts): Promise<void> {
+  const message = "a call keeps its providers";
+  await withDeadline(() => generation.retire(), { clock, ms: GIVE_BACK_MS, message }).catch((error: unknown) =>
+    log.warn({ err: error }, "not all providers were closed"),
+  );
+}
+
+function readinessOf(engines: readonly Engine[], desk: Desk): Readiness {
+  const faults = engines.filter(({ health }) => health.state !== "connected");
+  const reasons = faults.map(({ name, health }) => `${name}: ${health.detail || health.state}`);
+  if (desk.closing) reasons.push("The service is stopping: new calls go to the menu.");
+  return { ready: !desk.closing && faults.length < engines.length, reasons };
+}
+
+function watchHealth(engines: readonly Engine[], metrics: Metrics, clock: Clock) {
+  const look = (): void => {
+    for (const { name, health } of engines)
+      metrics.engineUp.set({ engine: name }, health.state === "connected" ? 1 : 0);
+  };
+  look();
+  return clock.every(HEALTH_LOOK_MS, look);
+}

@@ -1,0 +1,50 @@
+import { execFile } from "node:child_process";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+
+/** Tells systemd how the service is. Without systemd every one of these does nothing. */
+export interface Notifier {
+  ready(status: string): void;
+  status(text: string): void;
+  reloading(): void;
+  stopping(): void;
+  close(): void;
+}
+
+const NOTIFY_TIMEOUT_MS = 5000;
+
+/**
+ * Node has no datagram sockets of the unix kind, so the program `systemd-notify` speaks for us (the unit has
+ * NotifyAccess=all). Nobody waits for it. With a watchdog configured it is fed at half its time, for as long as
+ * `healthy` says so.
+ */
+export function systemdNotifier({
+  env,
+  clock,
+  log,
+  healthy,
+}: {
+  env: Readonly<Record<string, string | undefined>>;
+  clock: Clock;
+  log: Log;
+  healthy: () => boolean;
+}): Notifier {
+  let told = false;
+  const notify = (...assignments: string[]): void => {
+    if (!env.NOTIFY_SOCKET) return;
+    execFile("systemd-notify", assignments, { timeout: NOTIFY_TIMEOUT_MS, env: { ...env } }, (error) => {
+      if (!error || told) return;
+      told = true;
+      log.warn({ err: error }, "systemd could not be told about the service: is systemd-notify installed?");
+    });
+  };
+  const watchdogMs = env.NOTIFY_SOCKET ? Number(env.WATCHDOG_USEC ?? 0) / 1000 : 0;
+  const timer = watchdogMs >= 100 ? clock.every(watchdogMs / 2, () => healthy() && notify("WATCHDOG=1")) : undefined;
+  return {
+    ready: (status) => notify("READY=1", `STATUS=${status}`),
+    status: (text) => notify(`STATUS=${text}`),
+    reloading: () => notify("RELOADING=1"),
+    stopping: () => notify("STOPPING=1"),
+    close: () => timer?.cancel(),
+  };
+}

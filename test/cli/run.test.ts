@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
+import { Folder } from "../config/support.ts";
+import { gone } from "../supervisor/support.ts";
+
+const launcher = resolve(import.meta.dirname, "..", "..", "bin", "sidetone");
+
+const AGENT = `greeting: Hello.
+script:
+  intents: [{name: hours, phrases: [when are you open], answer: Always.}]
+  else: Pardon?
+`;
+
+/** `sidetone run` as an administrator starts it, with an Asterisk that is not there. */
+class Running {
+  readonly #child: ChildProcess;
+  readonly exited: Promise<number | null>;
+  log = "";
+
+  constructor(file: string) {
+    this.#child = spawn(process.execPath, [launcher, "run", "--config", file], { stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.log += text;
+      });
+    }
+    this.exited = new Promise((resolve) => this.#child.on("close", resolve));
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits until the log holds this so often. Rejects with the log when the service ends before, or after 15 s. */
+  async says(text: string, times = 1): Promise<void> {
+    let over = false;
+    const ended = this.exited.then(() => {
+      over = true;
+    });
+    const deadline = systemClock.now() + 15_000;
+    while (this.log.split(text).length <= times) {
+      if (over || systemClock.now() > deadline) throw new Error(`it never said "${text}":\n${this.log}`);
+      await Promise.race([systemClock.sleep(20), ended]);
+    }
+  }
+}
+
+const open: { folder?: Folder; services: Running[] } = { services: [] };
+afterEach(async () => {
+  for (const service of open.services.splice(0)) {
+    service.signal("SIGTERM");
+    await service.exited;
+  }
+  open.folder?.[Symbol.dispose]();
+});
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
+    });
+  });
+
+async function prepared() {
+  const [port, nobody] = [await freePort(), await freePort()];
+  const engine = `engines: {asterisk: {ari: {url: "ws://127.0.0.1:${nobody}", password: swordfish}, ami: {port: ${nobody}, password: swordfish}}}`;
+  const text = `${engine}\nserver: {port: ${port}}\nstateDir: state\ncacheDir: cache\n`;
+  const folder = new Folder({ "sidetone.yaml": text, "agents/reception.yaml": AGENT });
+  open.folder = folder;
+  return { folder, text, url: `http://127.0.0.1:${port}`, port };
+}
+
+function start(folder: Folder): Running {
+  const service = new Running(folder.file);
+  open.services.push(service);
+  return service;
+}
+
+const health = async (url: string) => (await (await fetch(`${url}/healthz`)).json()) as { pid: number };
+
+describe("sidetone run", { timeout: 60_000 }, () => {
+  test("without an Asterisk it runs, is not ready, and says why; no secret is in its log", async () => {
+    const { folder, url } = await prepared();
+    const service = start(folder);
+    await service.says("the worker is ready");
+    const response = await fetch(`${url}/readyz`);
+    expect(response.status).toBe(503);
+    const { reasons } = (await response.json()) as { reasons: string[] };
+    expect(reasons).toEqual([expect.stringMatching(/^asterisk: /)]);
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('sidetone_engine_up{engine="asterisk"} 0');
+    service.signal("SIGTERM");
+    expect(await service.exited).toBe(0);
+    expect(service.log).not.toContain("swordfish:");
+    expect(service.log.replaceAll(/clear text.*/g, "")).not.toContain("swordfish");
+  });
+
+  test("a second one on the same port names port and key, ends with 3, and leaves the first alone", async () => {
+    const { folder, url, port } = await prepared();
+    const first = start(folder);
+    await first.says("the worker is ready");
+    const { pid } = await health(url);
+    const second = new Running(folder.file);
+    expect(await second.exited).toBe(3);
+    expect(second.log).toContain(`port ${port} on 127.0.0.1 is taken by another program`);
+    expect(second.log).toContain("Set server.port in sidetone.yaml");
+    expect((await health(url)).pid).toBe(pid);
+  });
+
+  test("a bad configuration at a reload is refused with its faults, a good one is taken", async () => {
+    const { folder, text, url } = await prepared();
+    const service = start(folder);
+    await service.says("the worker is ready");
+    const { pid } = await health(url);
+    folder.write("sidetone.yaml", text.replace("server:", "servr:"));
+    service.signal("SIGHUP");
+    await service.says("is refused; the old one stays in force");
+    expect(service.log).toContain("Did you mean");
+    folder.write("sidetone.yaml", `${text}limits: {calls: 7}\n`);
+    service.signal("SIGHUP");
+    await service.says("the new configuration is in force for new calls");
+    expect((await health(url)).pid).toBe(pid);
+  });
+
+  test("a killed worker is replaced, even where the configuration has become a bad one meanwhile", async () => {
+    const { folder, text, url } = await prepared();
+    const service = start(folder);
+    await service.says("the worker is ready");
+    const { pid } = await health(url);
+    folder.write("sidetone.yaml", text.replace("server:", "servr:"));
+    folder.write("agents/reception.yaml", "greeting: [\n");
+    process.kill(pid, "SIGKILL");
+    await service.says("the worker is ready", 2);
+    expect(service.log).toContain("the last good one is used");
+    const next = await health(url);
+    expect(next.pid).not.toBe(pid);
+    await gone(pid);
+    service.signal("SIGTERM");
+    expect(await service.exited).toBe(0);
+    await gone(next.pid);
+  });
+});

@@ -1,0 +1,71 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type AsteriskInstall, type RunningAsterisk, startAsterisk } from "../../deploy/engines/asterisk.ts";
+import { readWav } from "../../src/audio/wav.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLog } from "../../src/base/log.ts";
+import { Phone } from "../../src/caller/phone.ts";
+import { type DemoService, startDemoService } from "../../src/cli/demo/service.ts";
+import { makePrompts } from "../../src/cli/prompts.ts";
+import { providers } from "../../src/providers/index.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+
+/** A real Asterisk with the shipped files, and the service as users run it, with a registered phone to call from. */
+export interface WholeService extends AsyncDisposable {
+  readonly asterisk: RunningAsterisk;
+  readonly service: DemoService;
+  readonly phone: Phone;
+  /** The menu's prompt at 8 kHz, to be found in what a caller heard. */
+  readonly menu: Int16Array;
+  /** A folder of this test's own, removed in the end. */
+  readonly dir: string;
+}
+
+export async function startWholeService(
+  install: AsteriskInstall,
+  { phones = [], settings = {} }: { phones?: readonly string[]; settings?: Readonly<Record<string, unknown>> } = {},
+): Promise<WholeService> {
+  const undo = new AsyncDisposableStack();
+  try {
+    const dir = await mkdtemp(join(tmpdir(), "sidetone-whole-"));
+    undo.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+    const sounds = join(dir, "prompts");
+    const tts = providers.tts.flite.create(providers.tts.flite.schema.parse({}), {
+      clock: systemClock,
+      log: silentLog,
+    });
+    undo.defer(() => tts.close());
+    await makePrompts({
+      list: join(ROOT, "deploy/prompts/en.yaml"),
+      out: sounds,
+      voice: { tts, voice: "slt", language: "en" },
+    });
+    const names = ["caller", ...phones];
+    const asterisk = await startAsterisk({ install, sounds, phones: names.map((name) => ({ name })) });
+    undo.defer(() => asterisk.stop());
+    const service = await startDemoService({ asterisk, dir, clock: systemClock, settings });
+    undo.defer(() => service.stop());
+    await service.ready(AbortSignal.timeout(30_000));
+    const phone = phoneOf(asterisk, "caller");
+    undo.defer(() => phone.stop());
+    await phone.start();
+    await phone.register();
+    const [menu = new Int16Array()] = readWav(await readFile(join(sounds, "menu.wav"))).channels;
+    const owned = undo.move();
+    return { asterisk, service, phone, menu, dir, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  } catch (error) {
+    await undo.disposeAsync();
+    throw error;
+  }
+}
+
+export function phoneOf(asterisk: RunningAsterisk, name: string): Phone {
+  const account = asterisk.phones.find((phone) => phone.name === name);
+  if (!account) throw new Error(`this Asterisk has no phone "${name}"`);
+  return new Phone(
+    { pbx: { transport: "ws", url: account.wsUrl }, user: name, password: account.password },
+    { clock: systemClock, log: silentLog },
+  );
+}
