@@ -10,6 +10,8 @@ export const EXIT = {
   port: 3,
   /** The service does not answer. */
   silent: 4,
+  /** A fault of Sidetone itself. */
+  broken: 70,
 } as const;
 
 export const EXIT_HELP = `
@@ -18,7 +20,8 @@ Exit codes:
   1  the configuration or a check has faults, or the command failed
   2  wrong usage
   3  the API's port is taken (server.port)
-  4  the service does not answer`;
+  4  the service does not answer
+  70 Sidetone itself has a fault; please report it`;
 
 /** Ends the command with a sentence and a code; main.ts prints the one and exits with the other. */
 export class CommandError extends Error {

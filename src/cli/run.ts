@@ -6,7 +6,7 @@ import type { Config } from "../config/config.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { supervise } from "../supervisor/supervisor.ts";
 import { systemdNotifier } from "../supervisor/systemd.ts";
-import { EXIT_HELP } from "./exit.ts";
+import { EXIT, EXIT_HELP } from "./exit.ts";
 
 const HELP = `
 Runs in the foreground. SIGTERM and Ctrl-C drain: new calls go to the menu, running ones may end
@@ -42,6 +42,11 @@ async function run(file: string): Promise<number> {
   // Faults are told here, before anything is started: the worker reads the same files again.
   const config = loadConfig(file, { catalogue, env: process.env });
   const log = logOf(config).child({ process: "supervisor" });
+  // 1 means a faulty configuration, which systemd does not try again; a fault of our own is tried again.
+  process.on("uncaughtException", (error) => {
+    log.error({ err: error }, "the supervisor has a fault and is started again by systemd; calls go to the menu");
+    process.exit(EXIT.broken);
+  });
   for (const warning of config.warnings) log.warn({ ...warning }, "a warning about the configuration");
   return await supervise({
     command: process.execPath,

@@ -45,7 +45,11 @@ const supervisor = z
       700,
     ),
     startSeconds: whole("A worker that is not ready by then is killed and started again.", 1, 600).default(60),
-    restartMaxMs: whole("A worker that dies again and again is started after ever longer pauses, up to this.", 100, 600_000).default(10_000),
+    restartMaxMs: whole(
+      "A worker that dies again and again is started after ever longer pauses, up to this.",
+      100,
+      600_000,
+    ).default(10_000),
     drainSeconds: whole("On stop, running calls may go on for so long; then the menu takes them.", 0, 7200).default(
       300,
     ),
