@@ -52,7 +52,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   const { clock, log } = parts;
   const metrics = createMetrics();
   const live = createLiveCalls({ clock });
-  const context = { context: { clock, log, cacheDir: config.cacheDir }, log, hintsOf: parts.hintsOf };
+  const context = { context: { clock, log, cacheDir: config.cacheDir }, log, metrics, hintsOf: parts.hintsOf };
   let generation: Generation = createGeneration(config, context);
   const desk = new Desk({ clock, log, metrics, live, generation: () => generation });
   const engines = Object.entries(config.engines).map(([name, options]) =>

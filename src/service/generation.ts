@@ -1,9 +1,12 @@
 import type { Log } from "../base/log.ts";
+import type { Metrics } from "../base/metrics.ts";
 import type { AgentConfig, Config, ConfiguredProvider } from "../config/config.ts";
 import { type Agent, defineAgent } from "../conversation/agent.ts";
 import type { ConversationProviders } from "../conversation/conversation.ts";
 import { type ConversationLimits, defaultLimits } from "../conversation/limits.ts";
+import { warmVoice } from "../conversation/warm.ts";
 import type { ProviderContext, ProviderModule, Stage, StagePort } from "../providers/module.ts";
+import { countRequests } from "./counted.ts";
 
 /** An agent with the providers that serve it. */
 export interface StaffedAgent {
@@ -28,16 +31,17 @@ export interface Generation {
 export interface GenerationOptions {
   readonly context: ProviderContext;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** What callers are expected to say, out of an agent's script. */
   readonly hintsOf: (script: unknown) => readonly string[];
 }
 
-export function createGeneration(config: Config, { context, log, hintsOf }: GenerationOptions): Generation {
+export function createGeneration(config: Config, { context, log, metrics, hintsOf }: GenerationOptions): Generation {
   const pool = createPool(context);
   const staff = new Map<string, StaffedAgent>();
   for (const settings of Object.values(config.agents)) {
     const agent = agentOf(settings, settings.script === undefined ? [] : hintsOf(settings.script));
-    staff.set(settings.name, { agent, providers: pool.providersOf(settings, config) });
+    staff.set(settings.name, { agent, providers: countRequests(pool.providersOf(settings, config), metrics) });
   }
   const ended = Promise.withResolvers<void>();
   const prepared = new AbortController();
@@ -82,17 +86,9 @@ const RATES = [8000, 16_000] as const;
 
 /** What the agent says in every call is spoken ahead, so that its first frame is there at once. A failure only costs that. */
 function prepareVoice(agent: Agent, { tts }: ConversationProviders, log: Log, signal: AbortSignal): void {
-  if (!tts.prepare) return;
-  const { greeting, voice, language, prompts } = agent;
-  const texts = [greeting, ...prompts.noInput, prompts.apology, prompts.goodbye, prompts.transfer].filter(
-    (text) => text !== "",
-  );
-  for (const rate of RATES) {
-    tts.prepare(texts, { voice, rate, language, signal }).catch((error: unknown) => {
-      if (!signal.aborted)
-        log.warn({ err: error, agent: agent.name }, "the agent's own sentences could not be prepared");
-    });
-  }
+  warmVoice({ agent, tts, rates: RATES, signal }).catch((error: unknown) => {
+    if (!signal.aborted) log.warn({ err: error, agent: agent.name }, "the agent's own sentences could not be prepared");
+  });
 }
 
 /** The agent as a conversation wants it. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { createMetrics } from "../../src/base/metrics.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { createGeneration } from "../../src/service/generation.ts";
 import { Folder, SOUND_AGENT, SOUND_SERVICE } from "../config/support.ts";
@@ -13,7 +14,12 @@ function generationOf(agents: Readonly<Record<string, string>>) {
   const config = loadConfig(folder.file, { catalogue, env: { ARI_PASSWORD: "x", HOME: "/home/pbx" } });
   const context = { clock: systemClock, log: silentLog };
   return {
-    generation: createGeneration(config, { context, log: silentLog, hintsOf: () => ["opening hours"] }),
+    generation: createGeneration(config, {
+      context,
+      log: silentLog,
+      metrics: createMetrics(),
+      hintsOf: () => ["opening hours"],
+    }),
     made,
     closed,
   };

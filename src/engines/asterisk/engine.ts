@@ -1,0 +1,334 @@
+import type { Clock } from "../../base/clock.ts";
+import { codeOf, isCancellation, messageOf } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Metrics } from "../../base/metrics.ts";
+import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
+import { AmiClient } from "./ami.ts";
+import { AriClient, AriError } from "./ari.ts";
+import type { AriEvent } from "./ari-events.ts";
+import { AudioSocketServer } from "./audiosocket.ts";
+import { readCaller } from "./caller.ts";
+import { capabilityOf, mediaKindOf } from "./capability.ts";
+import { AsteriskLeg, type Caller, causeOf, nobody } from "./leg.ts";
+import { type Line, type LineCounts, noCounts } from "./line.ts";
+import { openWebsocketMedia } from "./media.ts";
+import type { AsteriskOptions } from "./options.ts";
+import { lookAround } from "./waiting.ts";
+
+export interface EngineContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+}
+
+type Lent = Extract<AriEvent, { type: "lent" }>;
+type OnLeg = (leg: Leg) => Promise<void>;
+
+/** One claim on an offered call, from its event until the leg has ended. */
+interface Claim {
+  leg?: AsteriskLeg;
+  /** The caller went before the leg was there. */
+  gone: boolean;
+}
+
+const BEAT = "SIDETONE_BEAT";
+const BEAT_MS = 500;
+// How long a word that could not be said is kept, for the second time that its call is offered.
+const UNSAID_MS = 5000;
+const DIGIT_DURATION_MS = "120";
+const COUNT_MS = 1000;
+
+export function createAsterisk(options: AsteriskOptions, context: EngineContext): Engine {
+  return new AsteriskEngine(options, context);
+}
+
+/** Calls that an Asterisk's dialplan lends: hears of them by ARI, takes their sound, and says through the manager interface what comes next. */
+class AsteriskEngine implements Engine {
+  readonly name = "asterisk";
+  readonly #options: AsteriskOptions;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #metrics: Metrics | undefined;
+  readonly #ari: AriClient;
+  readonly #ami: AmiClient;
+  readonly #claims = new Map<string, Claim>();
+  readonly #lines = new Set<Line>();
+  readonly #unsaid = new Map<string, Next>();
+  readonly #counts: LineCounts = noCounts();
+  #audiosocket: AudioSocketServer | undefined;
+  #onLeg: OnLeg = () => Promise.resolve();
+  #signal: AbortSignal = AbortSignal.abort();
+  #draining = false;
+
+  constructor(options: AsteriskOptions, { clock, log, metrics }: EngineContext) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#ari = new AriClient({
+      options: options.ari,
+      clock,
+      log,
+      onEvent: (event) => this.#onEvent(event),
+      onConnected: (signal) => this.#onConnected(signal),
+    });
+    this.#ami = new AmiClient({ options: options.ami, clock, log });
+  }
+
+  get health(): EngineHealth {
+    const [ari, ami] = [this.#ari.health, this.#ami.health];
+    if (ari.state === "connected") return ami;
+    // Of two faults the one that somebody must mend is named first.
+    return ami.state === "refused" && ari.state !== "refused" ? ami : ari;
+  }
+
+  async run(onLeg: OnLeg, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.#onLeg = onLeg;
+    this.#signal = signal;
+    // The clients outlive the signal for a moment, so that the dialplan learns at once that nobody is here.
+    const clients = new AbortController();
+    const running = [this.#ari.run(clients.signal), this.#ami.run(clients.signal)];
+    const counting = this.#clock.every(COUNT_MS, () => this.#showCounts());
+    await this.#beat(signal);
+    counting.cancel();
+    await this.#stopBeat();
+    clients.abort();
+    await Promise.all(running);
+    await this.#audiosocket?.close();
+    // Lines that are still up are let go; their calls are in the dialplan then.
+    await Promise.all([...this.#lines].map((line) => line.hangUp()));
+    for (const { leg } of this.#claims.values()) leg?.end("normal");
+  }
+
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#later(this.#stopBeat(), "the heartbeat could not be stopped");
+  }
+
+  /** Tells the dialplan twice a second, in Asterisk's own time, that somebody is here. */
+  async #beat(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.health.state === "connected" && !this.#draining) await this.#beatOnce();
+      await this.#clock.sleep(BEAT_MS, signal).catch(() => {});
+    }
+  }
+
+  async #beatOnce(): Promise<void> {
+    try {
+      // Asterisk's clock and ours may differ, and either may jump: so it is asked each time.
+      const epoch = await this.#ari.variable("EPOCH");
+      if (/^\d+$/.test(epoch) && !this.#draining && !this.#signal.aborted) await this.#ari.setGlobal(BEAT, epoch);
+    } catch (error) {
+      if (codeOf(error) === "timeout") this.#ari.drop("Asterisk's ARI has stopped to answer.");
+      this.#log.debug({ err: error }, "a heartbeat was not taken");
+    }
+  }
+
+  async #stopBeat(): Promise<void> {
+    if (!this.#ari.connected) return;
+    await this.#ari.setGlobal(BEAT, "0").catch((error: unknown) => {
+      this.#log.warn({ err: error }, "the heartbeat could not be stopped; the dialplan notices within two seconds");
+    });
+  }
+
+  async #onConnected(signal: AbortSignal): Promise<void> {
+    const capability = await capabilityOf(this.#ari);
+    const kind = mediaKindOf(this.#options.media, capability);
+    if (kind === "audiosocket" && !this.#audiosocket) await this.#listen();
+    this.#log.info({ version: capability.version, media: kind }, "this Asterisk lends calls");
+    const { channels, waiting } = await lookAround(this.#ari);
+    signal.throwIfAborted();
+    for (const [call, { leg }] of this.#claims) if (leg && !channels.has(call)) leg.end("normal");
+    for (const offer of waiting) this.#onLent(offer);
+    if (!this.#draining) await this.#beatOnce();
+  }
+
+  async #listen(): Promise<void> {
+    const { host, port } = this.#options.audiosocket;
+    const server = new AudioSocketServer({ host, port, clock: this.#clock, log: this.#log, counts: this.#counts });
+    await server.listen();
+    this.#audiosocket = server;
+    this.#log.info({ host, port }, "listening for AudioSocket");
+  }
+
+  #onEvent(event: AriEvent): void {
+    if (event.type === "lent") {
+      this.#onLent(event);
+      return;
+    }
+    if (event.type === "hold" || event.type === "unhold") {
+      this.#onHold(event.channel, event.type === "hold" ? "held" : "resumed");
+      return;
+    }
+    const claim = this.#claims.get(event.channel);
+    if (event.type === "digit")
+      claim?.leg?.happened({ type: "dtmf", digit: event.digit, durationMs: event.durationMs });
+    else if (claim) {
+      claim.gone = true;
+      claim.leg?.end(causeOf(event.cause));
+    }
+  }
+
+  /** Keys pass through a Local channel and are told there as well; a hold is told at the phone's own channel alone. */
+  #onHold(channel: string, type: "held" | "resumed"): void {
+    for (const { leg } of this.#claims.values())
+      if (leg && (leg.id === channel || leg.origin === channel)) leg.happened({ type });
+  }
+
+  #onLent(offer: Lent): void {
+    // Offered again: whatever we still hold of this call is over.
+    this.#claims.get(offer.call)?.leg?.end("normal");
+    const unsaid = this.#unsaid.get(offer.call);
+    if (unsaid || this.#draining)
+      this.#later(this.#refuse(offer, unsaid ?? { next: "menu", reason: "drain" }), "a call could not be refused");
+    else this.#later(this.#take(offer), "a call could not be taken");
+  }
+
+  /** Sets the variables and ends the media channel, so that the caller does not wait out the dialplan's half second. */
+  async #refuse(offer: Lent, next: Next): Promise<void> {
+    await this.#tell(offer.call, next);
+    if (offer.channel === "") return;
+    await this.#ari.request("DELETE", `channels/${offer.channel}`).catch((error: unknown) => {
+      if (!(error instanceof AriError && error.status === 404)) throw error;
+    });
+  }
+
+  async #take(offer: Lent): Promise<void> {
+    const claim: Claim = { gone: false };
+    this.#claims.set(offer.call, claim);
+    try {
+      const [line, caller] = await this.#claim(offer);
+      if (!line) return;
+      if (!caller || claim.gone) return await line.hangUp();
+      await this.#runLeg(offer, claim, line, caller);
+    } finally {
+      if (this.#claims.get(offer.call) === claim) this.#claims.delete(offer.call);
+    }
+  }
+
+  /** The line, if we were first; the caller, if still there. */
+  async #claim(offer: Lent): Promise<[line: Line | undefined, caller: Caller | undefined]> {
+    return Promise.all([this.#openLine(offer), this.#whoCalls(offer.call)]);
+  }
+
+  async #openLine(offer: Lent): Promise<Line | undefined> {
+    try {
+      const line = await this.#connectLine(offer);
+      this.#lines.add(line);
+      this.#later(
+        line.closed.then(() => void this.#lines.delete(line)),
+        "a line could not be forgotten",
+      );
+      return line;
+    } catch (error) {
+      // Another controller was first, or the caller was quicker than we.
+      const usual = ["taken", "unknown", "closed"].includes(codeOf(error)) || isCancellation(error, this.#signal);
+      if (!usual && !(offer.kind === "audiosocket" && codeOf(error) === "timeout"))
+        this.#log.warn(
+          { call: offer.call, detail: messageOf(error) },
+          "a lent call's media could not be had; the dialplan has the call",
+        );
+      return undefined;
+    }
+  }
+
+  async #connectLine({ kind, media }: Lent): Promise<Line> {
+    if (kind === "audiosocket") {
+      if (!this.#audiosocket) await this.#listen();
+      if (this.#audiosocket) return this.#audiosocket.expect(media, this.#signal);
+    }
+    const { url } = this.#options.ari;
+    return openWebsocketMedia({ url, id: media, clock: this.#clock, counts: this.#counts, signal: this.#signal });
+  }
+
+  /** Undefined: the caller has hung up. Somebody of whom nothing can be read is still a caller. */
+  async #whoCalls(call: string): Promise<Caller | undefined> {
+    try {
+      return await readCaller(this.#ari, call);
+    } catch (error) {
+      if (error instanceof AriError && error.status === 404) return undefined;
+      this.#log.warn({ call, err: error }, "who calls could not be read");
+      return nobody;
+    }
+  }
+
+  async #runLeg(offer: Lent, claim: Claim, line: Line, caller: Caller): Promise<void> {
+    const leg = new AsteriskLeg({
+      id: offer.call,
+      attempt: offer.attempt,
+      caller,
+      line,
+      clock: this.#clock,
+      tell: (next) => this.#tell(offer.call, next),
+      press: (digit) => this.#press(offer.call, digit),
+    });
+    claim.leg = leg;
+    // ARI tells each key once, and an INFO's at its beginning. The line's word counts only while ARI is away.
+    line.onDigit((digit) => {
+      if (!this.#ari.connected) leg.happened({ type: "dtmf", digit, durationMs: 0 });
+    });
+    this.#later(this.#watchLine(leg, line), "a line could not be watched");
+    try {
+      await this.#onLeg(leg);
+    } catch (error) {
+      if (!isCancellation(error, leg.signal))
+        this.#log.error({ call: leg.id, err: error }, "a call failed; it goes to the menu");
+    } finally {
+      await leg.giveBack({ next: "menu", reason: "failure" });
+    }
+  }
+
+  /** A line that closes means: the caller hung up, or the dialplan has the call again. ARI's answer comes after the news of a hang-up. */
+  async #watchLine(leg: AsteriskLeg, line: Line): Promise<void> {
+    await line.closed;
+    if (leg.leaving || leg.signal.aborted) return;
+    await this.#ari.request("GET", `channels/${leg.id}`).catch(() => {});
+    leg.end("normal");
+  }
+
+  async #tell(call: string, next: Next): Promise<void> {
+    try {
+      const reason = next.next === "menu" ? next.reason : "";
+      const name = next.next === "transfer" ? next.target : next.next;
+      await Promise.all([
+        this.#ami.setVariable(call, "SIDETONE_REASON", reason),
+        this.#ami.setVariable(call, "SIDETONE_NEXT", name),
+      ]);
+      this.#unsaid.delete(call);
+    } catch (error) {
+      // "No such channel": the caller is gone, and needs no next step.
+      if (codeOf(error) === "refused" && /no such channel/i.test(messageOf(error))) return;
+      await this.#tellAnyhow(call, next, error);
+    }
+  }
+
+  /** Without the manager interface a call can still be ended. All else goes to the menu, and is refused if it is offered again. */
+  async #tellAnyhow(call: string, next: Next, cause: unknown): Promise<void> {
+    this.#log.warn({ call, err: cause }, "the dialplan could not be told what comes next; it goes to its menu");
+    if (next.next === "hangup") {
+      await this.#ari.request("DELETE", `channels/${call}`).catch(() => {});
+      return;
+    }
+    this.#unsaid.set(call, next);
+    this.#clock.after(UNSAID_MS, () => this.#unsaid.delete(call));
+  }
+
+  async #press(call: string, digit: string): Promise<void> {
+    await this.#ami.action("PlayDTMF", { Channel: call, Digit: digit, Duration: DIGIT_DURATION_MS });
+  }
+
+  #showCounts(): void {
+    const dropped = this.#counts.droppedFrames;
+    if (dropped === 0) return;
+    this.#metrics?.framesDropped.inc(dropped);
+    this.#counts.droppedFrames = 0;
+  }
+
+  #later(work: Promise<unknown>, fault: string): void {
+    work.catch((error: unknown) => {
+      if (!isCancellation(error, this.#signal)) this.#log.error({ err: error }, fault);
+    });
+  }
+}

@@ -1,0 +1,136 @@
+import type { Clock } from "../../base/clock.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { EngineHealth } from "../../call/engine.ts";
+import { AmiClient } from "./ami.ts";
+import { AriClient } from "./ari.ts";
+import { type Capability, capabilityOf, mediaKindOf } from "./capability.ts";
+import type { AsteriskOptions } from "./options.ts";
+
+/** One line of `sidetone check`: what was looked at, and what to do when it is not well. */
+export interface Finding {
+  readonly ok: boolean;
+  readonly what: string;
+  /** Empty when there is nothing to do. */
+  readonly todo: string;
+}
+
+export interface InspectContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+const CONNECT_MS = 5000;
+const LOOK_MS = 20;
+const NEEDED_ACTIONS = ["setvar", "playdtmf"];
+
+const good = (what: string): Finding => ({ ok: true, what, todo: "" });
+const bad = (what: string, todo: string): Finding => ({ ok: false, what, todo });
+
+/** Looks at an Asterisk as the engine would use it, with connections of its own that no running service notices. */
+export async function inspect(options: AsteriskOptions, context: InspectContext): Promise<Finding[]> {
+  const [ari, ami] = await Promise.all([inspectAri(options, context), inspectAmi(options, context)]);
+  return [...ari, ...ami];
+}
+
+async function inspectAri(options: AsteriskOptions, { clock, log, signal }: InspectContext): Promise<Finding[]> {
+  const client = new AriClient({
+    options: { ...options.ari, app: `${options.ari.app.slice(0, 20)}-check` },
+    clock,
+    log,
+    onEvent: () => {},
+    onConnected: () => Promise.resolve(),
+  });
+  return visit(client, { clock, signal }, async () => {
+    const capability = await capabilityOf(client);
+    const applications = await wedged(client);
+    return [
+      good(`ARI answers at ${options.ari.url}: Asterisk ${capability.version}`),
+      applications,
+      mediaFinding(options, capability),
+    ];
+  });
+}
+
+/** A wedged ARI takes requests and answers some, but never this one. */
+async function wedged(client: AriClient): Promise<Finding> {
+  try {
+    await client.request("GET", "applications");
+    return good("ARI's applications answer");
+  } catch (error) {
+    if (codeOf(error) !== "timeout") throw error;
+    return bad(
+      "ARI is wedged: it takes connections, and its applications do not answer",
+      "Restart Asterisk when no call is up (core restart when convenient).",
+    );
+  }
+}
+
+function mediaFinding({ media }: AsteriskOptions, capability: Capability): Finding {
+  if (capability.dialled === "")
+    return bad(
+      "the dialplan has no SIDETONE_MEDIA",
+      "Include globals.sidetone.conf and extensions.sidetone.conf, then: dialplan reload.",
+    );
+  if (media !== "auto" && media !== capability.dialled)
+    return bad(
+      `the dialplan dials ${capability.dialled}, engines.asterisk.media says ${media}`,
+      'Set media to "auto", or SIDETONE_MEDIA in the globals.',
+    );
+  try {
+    const kind = mediaKindOf(media, capability);
+    return good(kind === "websocket" ? "sound comes by chan_websocket" : "sound comes by AudioSocket");
+  } catch (error) {
+    return bad("sound cannot come", messageOf(error));
+  }
+}
+
+async function inspectAmi(options: AsteriskOptions, { clock, log, signal }: InspectContext): Promise<Finding[]> {
+  const { host, port, user } = options.ami;
+  const client = new AmiClient({ options: options.ami, clock, log });
+  return visit(client, { clock, signal }, async () => {
+    const allowed = await client.action("ListCommands");
+    const missing = NEEDED_ACTIONS.filter((action) => allowed[action] === undefined);
+    if (missing.length > 0)
+      return [
+        bad(
+          `the manager user "${user}" may not use ${missing.join(", ")}`,
+          'Give it "write = call" in manager.conf, then: manager reload.',
+        ),
+      ];
+    return [good(`the manager interface answers at ${host}:${port} and lets "${user}" do what is needed`)];
+  });
+}
+
+interface Client {
+  readonly health: EngineHealth;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Connects for as long as `look` takes. What does not connect in time is a finding, with the client's own words. */
+async function visit(
+  client: Client,
+  { clock, signal }: Omit<InspectContext, "log">,
+  look: () => Promise<Finding[]>,
+): Promise<Finding[]> {
+  const abort = new AbortController();
+  const running = client.run(AbortSignal.any([abort.signal, signal]));
+  try {
+    const deadlineMs = clock.now() + CONNECT_MS;
+    const settled = (): boolean => client.health.state !== "connecting" || clock.now() >= deadlineMs;
+    while (!settled() && !stopsAt(client.health.detail)) await clock.sleep(LOOK_MS, signal);
+    if (client.health.state !== "connected")
+      return [bad(client.health.detail, "See the sentence before; then run the check again.")];
+    return await look();
+  } catch (error) {
+    signal.throwIfAborted();
+    return [bad(messageOf(error), "See Asterisk's log for the reason.")];
+  } finally {
+    abort.abort();
+    await running;
+  }
+}
+
+// Nobody who is not there now will be there in five seconds.
+const stopsAt = (detail: string): boolean => detail.startsWith("Nothing listens");

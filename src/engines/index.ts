@@ -1,0 +1,11 @@
+import { createAsterisk } from "./asterisk/engine.ts";
+import { inspect } from "./asterisk/inspect.ts";
+import { asteriskOptions } from "./asterisk/options.ts";
+
+export type { EngineContext } from "./asterisk/engine.ts";
+export type { Finding, InspectContext } from "./asterisk/inspect.ts";
+
+/** Every engine there is, by the name that the configuration calls it: one line each. */
+export const engines = {
+  asterisk: { schema: asteriskOptions, create: createAsterisk, inspect },
+} as const;

@@ -1,0 +1,4 @@
+import { engineContract } from "./contract.ts";
+import { FakeHarness } from "./fake-harness.ts";
+
+engineContract(() => new FakeHarness("audiosocket"));

@@ -1,0 +1,4 @@
+import { engineContract } from "./contract.ts";
+import { RealAsterisk } from "./real-asterisk.ts";
+
+engineContract(() => new RealAsterisk("audiosocket"));

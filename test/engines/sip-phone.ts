@@ -1,0 +1,238 @@
+import { randomBytes } from "node:crypto";
+import { createSocket, type Socket } from "node:dgram";
+import { Line } from "./line.ts";
+
+/** As much SIP over UDP as it takes to ring a real PBX: one call, no registration, no authentication. Loopback only. */
+export interface PhoneOptions {
+  readonly port: number;
+  readonly from: string;
+  readonly fromName: string;
+  readonly to: string;
+  readonly codec: "ulaw" | "g722";
+  /** Extra SIP headers of the INVITE, whole lines. */
+  readonly headers?: readonly string[];
+  /** The phone's own address, by which the PBX tells which kind of line this is. */
+  readonly host: string;
+  /** No RFC 4733 in the offer, as an old gateway does. */
+  readonly inbandOnly?: boolean;
+}
+
+const PBX = "127.0.0.1";
+const EVENT_PAYLOAD = 101;
+const id = () => randomBytes(6).toString("hex");
+
+export class SipPhone {
+  readonly line: Line;
+  /** Resolves with the SIP status of the INVITE's final answer. */
+  readonly answered: Promise<number>;
+  /** Resolves when the PBX says BYE. */
+  readonly ended: Promise<void>;
+  readonly #options: PhoneOptions;
+  readonly #sip: Socket;
+  readonly #rtp: Socket;
+  readonly #call = id();
+  readonly #fromTag = id();
+  #toTag = "";
+  #sequence = 1;
+  #rtpSequence = 1;
+  #timestamp = 1000;
+  #remote = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #resolveAnswer: (status: number) => void = () => {};
+  #resolveEnd: () => void = () => {};
+  #closed = false;
+  #inviting = false;
+  #inviteSequence = 0;
+  readonly #waiting: string[] = [];
+  /** The packets of a key that is being pressed; no sound goes out meanwhile. */
+  #event: Buffer[] = [];
+  #eventAt = 0;
+  /** Send nothing between words, as phones with silence suppression do. */
+  silent = false;
+
+  private constructor(options: PhoneOptions, sip: Socket, rtp: Socket) {
+    this.#options = options;
+    this.#sip = sip;
+    this.#rtp = rtp;
+    this.line = new Line();
+    this.answered = new Promise((resolve) => {
+      this.#resolveAnswer = resolve;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnd = resolve;
+    });
+  }
+
+  static async dial(options: PhoneOptions): Promise<SipPhone> {
+    const [sip, rtp] = await Promise.all([bound(options.host), bound(options.host)]);
+    const phone = new SipPhone(options, sip, rtp);
+    sip.on("message", (data) => phone.#onSip(data.toString()));
+    rtp.on("message", (data) => phone.#onRtp(data));
+    phone.#send("INVITE", phone.#sdp("sendrecv"), options.headers ?? []);
+    return phone;
+  }
+
+  hold(): void {
+    this.#reinvite("sendonly");
+  }
+
+  unhold(): void {
+    this.#reinvite("sendrecv");
+  }
+
+  // One at a time (RFC 3261, 14.1): a second INVITE before the answer to the first is refused.
+  #reinvite(direction: string): void {
+    if (this.#inviting) this.#waiting.push(direction);
+    else this.#send("INVITE", this.#sdp(direction));
+  }
+
+  /** Says BYE, and closes when it is on its way. */
+  hangUp(): void {
+    this.#send("BYE", "", [], () => this.close());
+  }
+
+  pressInfo(digit: string): void {
+    const body = `Signal=${digit}\r\nDuration=160\r\n`;
+    this.#send("INFO", body, ["Content-Type: application/dtmf-relay"]);
+  }
+
+  /** One RFC 4733 event of 100 ms: five packets and three times the end, all with the time of its beginning. */
+  pressEvent(digit: string): void {
+    const event = "0123456789*#ABCD".indexOf(digit);
+    const packets = [1, 2, 3, 4, 5, 5, 5, 5].map((step, index) =>
+      Buffer.from([event, (index >= 5 ? 0x80 : 0) | 10, (step * 160) >> 8, (step * 160) & 255]),
+    );
+    this.#event.push(...packets);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#sip.close();
+    this.#rtp.close();
+  }
+
+  #sdp(direction: string): string {
+    const { port } = this.#rtp.address();
+    const g722 = this.#options.codec === "g722";
+    const events = this.#options.inbandOnly ? "" : ` ${EVENT_PAYLOAD}`;
+    return [
+      "v=0",
+      `o=- 1 ${this.#sequence} IN IP4 ${this.#options.host}`,
+      "s=-",
+      `c=IN IP4 ${this.#options.host}`,
+      "t=0 0",
+      `m=audio ${port} RTP/AVP ${g722 ? 9 : 0}${events}`,
+      g722 ? "a=rtpmap:9 G722/8000" : "a=rtpmap:0 PCMU/8000",
+      ...(events ? [`a=rtpmap:${EVENT_PAYLOAD} telephone-event/8000`, `a=fmtp:${EVENT_PAYLOAD} 0-16`] : []),
+      "a=ptime:20",
+      `a=${direction}`,
+      "",
+    ].join("\r\n");
+  }
+
+  #send(method: string, body = "", headers: readonly string[] = [], sent = () => {}): void {
+    if (this.#closed) return;
+    const { to, from, fromName, port } = this.#options;
+    const sequence = method === "ACK" ? this.#inviteSequence : this.#sequence++;
+    if (method === "INVITE") {
+      this.#inviting = true;
+      this.#inviteSequence = sequence;
+    }
+    const type = method === "INVITE" ? ["Content-Type: application/sdp"] : [];
+    const message = [
+      `${method} sip:${to}@${PBX}:${port} SIP/2.0`,
+      `Via: SIP/2.0/UDP ${this.#options.host}:${this.#sip.address().port};branch=z9hG4bK${id()};rport`,
+      "Max-Forwards: 70",
+      `From: "${fromName}" <sip:${from}@${this.#options.host}>;tag=${this.#fromTag}`,
+      `To: <sip:${to}@${PBX}>${this.#toTag && `;tag=${this.#toTag}`}`,
+      `Call-ID: ${this.#call}`,
+      `CSeq: ${sequence} ${method}`,
+      `Contact: <sip:${from}@${this.#options.host}:${this.#sip.address().port}>`,
+      ...type,
+      ...headers,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      "",
+      body,
+    ].join("\r\n");
+    this.#sip.send(message, port, PBX, sent);
+  }
+
+  #onSip(text: string): void {
+    const status = Number(/^SIP\/2\.0 (\d{3})/.exec(text)?.[1] ?? 0);
+    if (status === 0) {
+      this.#onRequest(text);
+      return;
+    }
+    if (status < 200 || !/^CSeq: *\d+ INVITE/im.test(text)) return;
+    this.#toTag = /^To:.*;tag=([^\s;]+)/im.exec(text)?.[1] ?? "";
+    // An answer that comes again wants its ACK again, and says nothing new.
+    const first = this.#inviting && Number(/^CSeq: *(\d+)/im.exec(text)?.[1]) === this.#inviteSequence;
+    this.#send("ACK");
+    if (!first) return;
+    this.#inviting = false;
+    if (status === 200 && this.#remote === 0) this.#startRtp(Number(/^m=audio (\d+)/m.exec(text)?.[1] ?? 0));
+    this.#resolveAnswer(status);
+    const next = this.#waiting.shift();
+    if (next) this.#reinvite(next);
+  }
+
+  #onRequest(text: string): void {
+    const headers = text.split("\r\n").filter((line) => /^(Via|From|To|Call-ID|CSeq):/i.test(line));
+    const invite = text.startsWith("INVITE");
+    if (text.startsWith("ACK")) return;
+    const body = invite ? this.#sdp("sendrecv") : "";
+    const contact = `Contact: <sip:${this.#options.from}@${this.#options.host}:${this.#sip.address().port}>`;
+    const type = invite ? [contact, "Content-Type: application/sdp"] : [];
+    const answer = ["SIP/2.0 200 OK", ...headers, ...type, `Content-Length: ${Buffer.byteLength(body)}`, "", body];
+    this.#sip.send(answer.join("\r\n"), this.#options.port, PBX);
+    if (text.startsWith("BYE")) this.#resolveEnd();
+  }
+
+  #startRtp(port: number): void {
+    this.#remote = port;
+    this.#timer = setInterval(() => this.#tick(), 20);
+  }
+
+  #tick(): void {
+    this.#timestamp += 160;
+    const event = this.#event.shift();
+    if (event) {
+      const first = this.#eventAt === 0;
+      if (first) this.#eventAt = this.#timestamp;
+      this.#packet({ type: EVENT_PAYLOAD, payload: event, marker: first, timestamp: this.#eventAt });
+      if (this.#event.length === 0) this.#eventAt = 0;
+      return;
+    }
+    const talking = this.line.talking;
+    const ulaw = this.#options.codec === "ulaw";
+    const payload = ulaw ? this.line.next() : Buffer.alloc(160, 0xfa);
+    const packet = { type: ulaw ? 0 : 9, payload, marker: false, timestamp: this.#timestamp };
+    if (!this.silent || talking) this.#packet(packet);
+  }
+
+  #packet(packet: { type: number; payload: Uint8Array; marker: boolean; timestamp: number }): void {
+    if (this.#closed || this.#remote === 0) return;
+    const header = Buffer.alloc(12);
+    header[0] = 0x80;
+    header[1] = (packet.marker ? 0x80 : 0) | packet.type;
+    header.writeUInt16BE(this.#rtpSequence++ & 0xffff, 2);
+    header.writeUInt32BE(packet.timestamp >>> 0, 4);
+    header.writeUInt32BE(0x51de70e, 8);
+    this.#rtp.send([header, packet.payload], this.#remote, PBX);
+  }
+
+  #onRtp(data: Buffer): void {
+    const type = (data[1] ?? 0) & 0x7f;
+    if (type === EVENT_PAYLOAD) this.line.heardEvent(data.subarray(12), data.readUInt32BE(4));
+    else if (type === 0) this.line.heard(data.subarray(12));
+    else this.line.heardOther();
+  }
+}
+
+async function bound(host: string): Promise<Socket> {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.bind(0, host, resolve));
+  return socket;
+}

@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { createMetrics } from "../../src/base/metrics.ts";
+import type { ConversationProviders } from "../../src/conversation/conversation.ts";
+import { type LanguageModel, ProviderError, type ReplyPart } from "../../src/conversation/providers.ts";
+import { countRequests } from "../../src/service/counted.ts";
+
+function countedModel(reply: LanguageModel["reply"]) {
+  const metrics = createMetrics();
+  const llm: LanguageModel = { name: "model", reply, close: async () => {} };
+  // Only the model is asked here.
+  const providers = countRequests({ llm, vad: llm, stt: llm, tts: llm } as unknown as ConversationProviders, metrics);
+  const counts = async (): Promise<Record<string, number>> => {
+    const { values } = await metrics.providerRequests.get();
+    return Object.fromEntries(values.map(({ labels, value }) => [`${labels.provider} ${labels.result}`, value]));
+  };
+  return { llm: providers.llm, counts };
+}
+
+const TEXT: ReplyPart = { type: "text", text: "Hello." };
+const options = (signal: AbortSignal) => ({ tools: [], signal });
+
+test("an administrator sees how many requests a provider answered", async () => {
+  const { llm, counts } = countedModel(async function* () {
+    yield TEXT;
+  });
+  const parts = await Array.fromAsync(llm.reply([], options(new AbortController().signal)));
+  expect(parts).toEqual([TEXT]);
+  expect(await counts()).toEqual({ "model ok": 1 });
+});
+
+test("a provider's failure is counted by its code, and passed on", async () => {
+  // biome-ignore lint/correctness/useYield: it fails before its first part.
+  const { llm, counts } = countedModel(async function* () {
+    throw new ProviderError("model", "overloaded", "too many requests");
+  });
+  await expect(Array.fromAsync(llm.reply([], options(new AbortController().signal)))).rejects.toThrow("too many");
+  expect(await counts()).toEqual({ "model overloaded": 1 });
+});
+
+test("a reply that the caller talks over is no failure of the provider", async () => {
+  const abort = new AbortController();
+  const { llm, counts } = countedModel(async function* () {
+    yield TEXT;
+    yield TEXT;
+  });
+  for await (const _ of llm.reply([], options(abort.signal))) {
+    abort.abort();
+    break;
+  }
+  expect(await counts()).toEqual({ "model cancelled": 1 });
+});
