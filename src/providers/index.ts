@@ -1,4 +1,6 @@
+import { scripted } from "./llm/scripted.ts";
 import type { ProviderModule, Stage } from "./module.ts";
+import { pocketsphinx } from "./stt/pocketsphinx.ts";
 import { flite } from "./tts/flite.ts";
 import { fvad } from "./vad/fvad.ts";
 import { silero } from "./vad/silero.ts";
@@ -10,7 +12,7 @@ type Registry = { readonly [S in Stage]: Readonly<Record<string, ProviderModule<
 /** Every provider there is, by stage and by the name that the configuration calls it: one line each. */
 export const providers = {
   vad: { fvad, silero },
-  stt: {},
-  llm: {},
+  stt: { pocketsphinx },
+  llm: { scripted },
   tts: { flite },
 } as const satisfies Registry;

@@ -28,6 +28,18 @@ export class Edges {
     return undefined;
   }
 
+  /** Whether fvad alone would have said "speech" by now. */
+  get likely(): boolean {
+    return !this.speaking && (this.#recent & 1) === 1 && bits(this.#recent) >= this.#onsetFrames;
+  }
+
+  /** The last frame is believed after all: true when that is an onset. */
+  believe(): boolean {
+    if (!this.likely) return false;
+    this.speaking = true;
+    return true;
+  }
+
   reset(): void {
     this.#recent = 0;
     this.#quiet = 0;

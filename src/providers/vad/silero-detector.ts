@@ -3,6 +3,7 @@ import type { VoiceDetector } from "../../conversation/providers.ts";
 import { Edges } from "./edges.ts";
 import { FVAD_TAIL_MS } from "./fvad.ts";
 import type { FvadInstance } from "./fvad-library.ts";
+import { Hunch } from "./hunch.ts";
 
 export interface SileroDetectorOptions {
   readonly rate: 8000 | 16_000;
@@ -52,12 +53,13 @@ export class SileroDetector implements VoiceDetector {
   #alone = false;
   #speech: number | undefined;
   #closed = false;
+  readonly #hunch = new Hunch();
+  #onEdge: ((edge: "speech") => void) | undefined;
 
   constructor(options: SileroDetectorOptions) {
     const { rate, onsetMs, hangMs } = options;
     this.#options = options;
-    // The verdict on a frame is there when the next one comes.
-    this.onsetMs = onsetMs + FRAME_MS;
+    this.onsetMs = onsetMs;
     this.hangoverMs = hangMs + FVAD_TAIL_MS;
     this.#hangFrames = hangMs / FRAME_MS;
     this.#edges = new Edges({ onsetFrames: onsetMs / FRAME_MS, hangFrames: this.#hangFrames });
@@ -70,11 +72,20 @@ export class SileroDetector implements VoiceDetector {
     return this.#edges.speaking;
   }
 
+  get hunch(): boolean {
+    return this.#hunch.on;
+  }
+
+  onEdge(listener: (edge: "speech") => void): void {
+    this.#onEdge = listener;
+  }
+
   push({ pcm }: Frame): "speech" | "silence" | undefined {
     if (this.#closed) return undefined;
     const voiced = this.#options.fvad.voiced(pcm);
     this.#keep(pcm);
     const edge = this.#judge(voiced);
+    this.#hunch.push(pcm, { voiced, likely: this.#edges.likely, known: this.speaking });
     this.#voicedFrames = voiced ? this.#voicedFrames + 1 : 0;
     this.#quietFrames = voiced ? 0 : this.#quietFrames + 1;
     this.#waitingFrames = this.#answered === this.#lastSerial ? 0 : this.#waitingFrames + 1;
@@ -91,7 +102,10 @@ export class SileroDetector implements VoiceDetector {
     this.#answered = serial;
     this.#waitingFrames = 0;
     this.#alone = false;
-    if (serial >= this.#firstSerial) this.#speech = speech;
+    if (serial < this.#firstSerial) return;
+    this.#speech = speech;
+    // Waiting for the next frame to say so would cost the caller 20 ms.
+    if (this.#onEdge && speech >= this.#options.threshold && this.#edges.believe()) this.#onEdge("speech");
   }
 
   /** The network died with all that was asked: fvad decides alone until it answers again. */
@@ -105,6 +119,7 @@ export class SileroDetector implements VoiceDetector {
     if (this.#closed) return;
     this.#options.fvad.reset();
     this.#edges.reset();
+    this.#hunch.reset();
     this.#forget();
     this.#pushed = 0;
     this.#voicedFrames = 0;

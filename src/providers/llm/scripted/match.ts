@@ -15,6 +15,8 @@ interface Terms {
   /** Stem to strength. */
   readonly words: ReadonlyMap<string, number>;
   readonly pairs: ReadonlySet<string>;
+  /** Keywords of several words, as stems: they count when all of them were said. */
+  readonly groups: readonly (readonly string[])[];
   readonly sentences: ReadonlySet<string>;
 }
 
@@ -23,14 +25,19 @@ const KEYWORD = 1;
 const KEYWORD_CARRIER = 0.5;
 const PHRASE_WORD = 0.6;
 const PHRASE_CARRIER = 0.05;
-const PAIR = 0.35;
+const PAIR = 0.3;
+const GROUP = 0.8;
+/** A whole phrase within a longer sentence. */
+const CONTAINED = 0.8;
+/** What an unexplained "could you tell me" counts against a match. */
+const CARRIER_WEIGHT = 0.08;
 const MIN_SCORE = 0.85;
 const MIN_COVERAGE = 0.34;
 
 /** Prepares a script for matching: what few intents share says more than what many do. */
 export function createMatcher(script: Script): Matcher {
   const terms = script.intents.map(termsOf);
-  const rarity = rarityOf(terms);
+  const share = sharesOf(terms);
   return (text) => {
     const heard = tokensOf(text).slice(0, 60);
     if (heard.length === 0) return undefined;
@@ -39,7 +46,12 @@ export function createMatcher(script: Script): Matcher {
     for (const term of terms) {
       const match = term.sentences.has(sentence)
         ? { intent: term.intent, score: 100, coverage: 1 }
-        : scoreOf(heard, term, rarity);
+        : scoreOf(
+            heard,
+            term,
+            share,
+            [...term.sentences].some((phrase) => ` ${sentence} `.includes(` ${phrase} `)),
+          );
       if (!best || match.score > best.score) best = match;
     }
     return best && best.score >= MIN_SCORE && best.coverage >= MIN_COVERAGE ? best : undefined;
@@ -60,39 +72,62 @@ function termsOf(intent: Intent): Terms {
       if (next) pairs.add(`${stem(token)} ${stem(next)}`);
     }
   }
+  const groups: string[][] = [];
   const keywords = [...intent.keywords, ...intent.follow.flatMap((follow) => follow.keywords)];
-  for (const keyword of keywords) for (const token of tokensOf(keyword)) strengthen(stem(token), isCarrier(token) ? KEYWORD_CARRIER : KEYWORD);
-  return { intent, words, pairs, sentences: new Set(intent.phrases.map((phrase) => tokensOf(phrase).join(" "))) };
-}
-
-type Rarity = (word: string) => number;
-
-/** 1 for a word of a single intent, less for each further one that has it. */
-function rarityOf(terms: readonly Terms[]): Rarity {
-  const seen = new Map<string, number>();
-  for (const { words, pairs } of terms) {
-    for (const [word, strength] of words) seen.set(word, (seen.get(word) ?? 0) + Math.min(1, strength / PHRASE_WORD));
-    for (const pair of pairs) seen.set(pair, (seen.get(pair) ?? 0) + 1);
+  for (const keyword of keywords) {
+    const tokens = tokensOf(keyword);
+    const [only, second] = tokens;
+    if (only && !second) strengthen(stem(only), isCarrier(only) ? KEYWORD_CARRIER : KEYWORD);
+    else groups.push(tokens.map(stem));
   }
-  return (word) => 1 / (1 + 0.6 * Math.max(0, (seen.get(word) ?? 0) - 1));
+  return {
+    intent,
+    words,
+    pairs,
+    groups,
+    sentences: new Set(intent.phrases.map((phrase) => tokensOf(phrase).join(" "))),
+  };
 }
 
-function scoreOf(heard: readonly string[], { intent, words, pairs }: Terms, rarity: Rarity): Match {
-  let score = 0;
+/** How much of a word belongs to an intent: less for each further intent that has it. */
+type Share = (term: string, strength: number) => number;
+
+function sharesOf(terms: readonly Terms[]): Share {
+  const sums = new Map<string, number>();
+  const add = (term: string, strength: number): void => {
+    sums.set(term, (sums.get(term) ?? 0) + strength);
+  };
+  for (const { words, pairs, groups } of terms) {
+    for (const [word, strength] of words) add(word, strength);
+    for (const pair of pairs) add(pair, PAIR);
+    for (const group of groups) add(group.join("+"), GROUP);
+  }
+  return (term, strength) => strength * Math.sqrt(strength / Math.max(strength, sums.get(term) ?? 0));
+}
+
+function scoreOf(
+  heard: readonly string[],
+  { intent, words, pairs, groups }: Terms,
+  share: Share,
+  contained: boolean,
+): Match {
+  const stems = heard.map(stem);
+  const grouped = groups.filter((group) => group.every((word) => stems.includes(word)));
+  let score = Math.max(contained ? CONTAINED : 0, ...grouped.map((group) => share(group.join("+"), GROUP)));
   let explained = 0;
   let said = 0;
   const counted = new Set<string>();
-  for (const [index, token] of heard.entries()) {
-    const word = stem(token);
+  for (const [index, word] of stems.entries()) {
     const [wanted, alike] = closest(word, words);
-    const strength = alike * (words.get(wanted) ?? 0) * rarity(wanted);
-    const weight = isCarrier(token) && strength < 0.3 ? 0.08 : 1;
+    const strength = alike === 0 ? 0 : alike * share(wanted, words.get(wanted) ?? 0);
+    const inGroup = grouped.some((group) => group.includes(word));
+    const weight = isCarrier(heard[index] ?? "") && strength < 0.3 && !inGroup ? CARRIER_WEIGHT : 1;
     said += weight;
-    explained += weight * (strength > 0 ? alike : 0);
+    explained += weight * (inGroup ? 1 : strength > 0 ? alike : 0);
     if (!counted.has(wanted)) score += strength;
     counted.add(wanted);
-    const pair = `${word} ${stem(heard[index + 1] ?? "")}`;
-    if (pairs.has(pair) && !counted.has(pair)) score += PAIR * rarity(pair);
+    const pair = `${word} ${stems[index + 1] ?? ""}`;
+    if (pairs.has(pair) && !counted.has(pair)) score += share(pair, PAIR);
     counted.add(pair);
   }
   return { intent, score, coverage: said === 0 ? 0 : explained / said };

@@ -4,7 +4,10 @@ const MAX_WORDS = 300;
 const MAX_ANSWER = 2000;
 
 const words = z.string().trim().min(1).max(MAX_WORDS);
-const answer = z.union([z.string().trim().min(1).max(MAX_ANSWER), z.array(z.string().trim().min(1).max(MAX_ANSWER)).min(1).max(20)]);
+const answer = z.union([
+  z.string().trim().min(1).max(MAX_ANSWER),
+  z.array(z.string().trim().min(1).max(MAX_ANSWER)).min(1).max(20),
+]);
 
 const slotSchema = z.discriminatedUnion("type", [
   z.strictObject({
@@ -34,11 +37,24 @@ const followSchema = z.strictObject({
 
 const intentSchema = z.strictObject({
   name: z.string().min(1).max(50),
-  phrases: z.array(words).max(100).default([]).describe("What callers say; other words for the same thing are understood too."),
+  phrases: z
+    .array(words)
+    .max(100)
+    .default([])
+    .describe("What callers say; other words for the same thing are understood too."),
   keywords: z.array(words).max(100).default([]).describe("Words that point to this intent."),
   answer: answer.describe("What is said; of a list, each in turn."),
-  topic: z.string().min(1).max(50).optional().describe("What is talked about afterwards, for a later \"and on sunday?\"."),
-  follow: z.array(followSchema).max(30).default([]).describe("Closer answers, chosen by keyword, in the question itself or while the topic lasts."),
+  topic: z
+    .string()
+    .min(1)
+    .max(50)
+    .optional()
+    .describe('What is talked about afterwards, for a later "and on sunday?".'),
+  follow: z
+    .array(followSchema)
+    .max(30)
+    .default([])
+    .describe("Closer answers, chosen by keyword, in the question itself or while the topic lasts."),
   action: actionSchema.optional().describe("What happens after the answer."),
   slots: z.array(slotSchema).max(10).default([]).describe("What is asked before the answer is given."),
 });

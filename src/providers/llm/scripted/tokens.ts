@@ -12,7 +12,13 @@ const CARRIERS = new Set(
 export const isCarrier = (word: string): boolean => CARRIERS.has(word);
 
 const IRREGULAR: Readonly<Record<string, string>> = {
-  "thanks": "thank", "prices": "price", "closes": "close", "services": "service", "addresses": "address", "spoke": "speak", "paid": "pay",
+  thanks: "thank",
+  prices: "price",
+  closes: "close",
+  services: "service",
+  addresses: "address",
+  spoke: "speak",
+  paid: "pay",
 };
 
 /** A word without its ending, so that "parking" meets "park". */
@@ -33,13 +39,30 @@ const undouble = (text: string): string =>
 export const tokensOf = (text: string): string[] =>
   text
     .toLowerCase()
+    .replace(/\u2019/g, "'")
+    .replace(/\b(can|do|does|did|is|are|was|have|has|would|could|should)n't\b/g, "$1 not")
+    .replace(
+      /\b(i'm|he's|she's|it's|that's|what's|where's|there's|how's|who's|let's)\b/g,
+      (word) => `${word.slice(0, word.indexOf("'"))} is`,
+    )
+    .replace(/'(re|ve|ll|d)\b/g, (_, end: string) => ` ${{ re: "are", ve: "have", ll: "will", d: "would" }[end] ?? ""}`)
     .replace(/[^\p{L}\p{N}' ]+/gu, " ")
     .split(/\s+/)
     .filter(Boolean);
 
 const SOUNDS: readonly (readonly [RegExp, string])[] = [
-  [/ph/g, "f"], [/tch|ch|sh|j|tio/g, "S"], [/th/g, "t"], [/ght/g, "t"], [/ck|qu|[cqgx]/g, "k"], [/[sz]/g, "s"], [/[bp]/g, "p"],
-  [/[dt]/g, "t"], [/[fv]/g, "f"], [/[mn]/g, "n"], [/(?!^)[aeiouyhw]/g, ""], [/(.)\1+/g, "$1"],
+  [/ph/g, "f"],
+  [/tch|ch|sh|j|tio/g, "S"],
+  [/th/g, "t"],
+  [/ght/g, "t"],
+  [/ck|qu|[cqgx]/g, "k"],
+  [/[sz]/g, "s"],
+  [/[bp]/g, "p"],
+  [/[dt]/g, "t"],
+  [/[fv]/g, "f"],
+  [/[mn]/g, "n"],
+  [/(?!^)[aeiouyhw]/g, ""],
+  [/(.)\1+/g, "$1"],
 ];
 
 /** How a word sounds, roughly: consonants in classes, vowels only at the front. */

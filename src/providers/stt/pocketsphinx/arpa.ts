@@ -67,7 +67,12 @@ function historiesOf(counts: Counts): Histories {
 }
 
 /** What discounting took from the words seen after a history, for those not seen, relative to what the shorter model gives those. */
-function leftOver(head: string, after: Histories, long: (gram: string) => number, short: (word: string) => number): number {
+function leftOver(
+  head: string,
+  after: Histories,
+  long: (gram: string) => number,
+  short: (word: string) => number,
+): number {
   const history = after.get(head);
   if (!history) return 1;
   let seenLong = 0;

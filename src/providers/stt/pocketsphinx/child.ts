@@ -29,7 +29,10 @@ const tell = (message: FromEar): void => {
 
 function start(folder: string): void {
   const missing = existsSync(join(folder, "en-us.lm.bin")) ? undefined : MISSING_MODEL;
-  if (missing) return tell({ type: "missing", message: missing });
+  if (missing) {
+    tell({ type: "missing", message: missing });
+    return;
+  }
   try {
     const make = createDecoders(loadSphinx(), folder);
     serve(make);
@@ -58,7 +61,7 @@ function serve(make: ReturnType<typeof createDecoders>): void {
     hearings.delete(hearing);
     listening.decoder.reset();
     idle.push({ decoder: listening.decoder, key: listening.key });
-    if (idle.length > MAX_IDLE) idle.shift();
+    if (idle.length > MAX_IDLE) idle.shift()?.decoder.close();
   };
   process.on("message", (message: ToEar) => {
     try {

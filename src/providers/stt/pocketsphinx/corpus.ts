@@ -2,23 +2,121 @@ import type { Corpus } from "./arpa.ts";
 
 // How callers wrap what they want. "_" stands for what the agent's file names; the weights come from measuring (docs/decisions/0005).
 const OPENERS = [
-  "could you tell me", "can you tell me", "i would like to know", "do you know", "please", "sorry", "hello", "excuse me",
-  "i want to know", "i want to ask", "may i ask", "tell me", "okay", "and", "hi",
+  "could you tell me",
+  "can you tell me",
+  "i would like to know",
+  "do you know",
+  "please",
+  "sorry",
+  "hello",
+  "excuse me",
+  "i want to know",
+  "i want to ask",
+  "may i ask",
+  "tell me",
+  "okay",
+  "and",
+  "hi",
 ];
 const FRAMES = [
-  "_", "the _", "your _", "a _", "my _", "is the _", "is there _", "is there a _", "is there any _", "do you have _", "do you have a _",
-  "where is the _", "when is the _", "how much is the _", "what is the _", "what is your _", "what are the _", "what are your _", "what about _",
-  "what about the _", "about _", "about the _", "about my _", "about your _", "i need _", "i need a _", "i need the _", "i need my _",
-  "i need a new _", "i want _", "i want to _", "i would like to _", "i would like a _", "i have to _", "can i _", "could i _",
-  "may i _", "can you _", "could you _", "do you _", "are you _", "how can i _", "where can i _", "when can i _", "how do i _",
-  "where do i _", "when do you _", "i am calling about the _", "i am calling about my _", "_ please", "_ today", "_ tomorrow",
-  "and on _", "on _", "in the _", "for _", "for a _", "to _", "to the _", "how much does the _ cost", "how much does _ cost",
-  "what time do you _", "which _", "my _ is", "are my _ ready", "i have no _", "i do not want _", "let me _", "_ to a",
-  "_ to the", "with a _", "with the _", "do you take _", "do you give _",
+  "_",
+  "the _",
+  "your _",
+  "a _",
+  "my _",
+  "is the _",
+  "is there _",
+  "is there a _",
+  "is there any _",
+  "do you have _",
+  "do you have a _",
+  "where is the _",
+  "when is the _",
+  "how much is the _",
+  "what is the _",
+  "what is your _",
+  "what are the _",
+  "what are your _",
+  "what about _",
+  "what about the _",
+  "about _",
+  "about the _",
+  "about my _",
+  "about your _",
+  "i need _",
+  "i need a _",
+  "i need the _",
+  "i need my _",
+  "i need a new _",
+  "i want _",
+  "i want to _",
+  "i would like to _",
+  "i would like a _",
+  "i have to _",
+  "can i _",
+  "could i _",
+  "may i _",
+  "can you _",
+  "could you _",
+  "do you _",
+  "are you _",
+  "how can i _",
+  "where can i _",
+  "when can i _",
+  "how do i _",
+  "where do i _",
+  "when do you _",
+  "i am calling about the _",
+  "i am calling about my _",
+  "_ please",
+  "_ today",
+  "_ tomorrow",
+  "and on _",
+  "on _",
+  "in the _",
+  "for _",
+  "for a _",
+  "to _",
+  "to the _",
+  "how much does the _ cost",
+  "how much does _ cost",
+  "what time do you _",
+  "which _",
+  "my _ is",
+  "are my _ ready",
+  "i have no _",
+  "i do not want _",
+  "let me _",
+  "_ to a",
+  "_ to the",
+  "with a _",
+  "with the _",
+  "do you take _",
+  "do you give _",
 ];
 const COMMON = [
-  "yes", "no", "yes please", "no thank you", "thank you", "thanks", "okay", "goodbye", "bye bye", "hello", "what time", "until when",
-  "how long", "how much", "how far", "that is all", "that was all", "pardon", "can you repeat that", "stop", "wait", "yes that is right",
+  "yes",
+  "no",
+  "yes please",
+  "no thank you",
+  "thank you",
+  "thanks",
+  "okay",
+  "goodbye",
+  "bye bye",
+  "hello",
+  "what time",
+  "until when",
+  "how long",
+  "how much",
+  "how far",
+  "that is all",
+  "that was all",
+  "pardon",
+  "can you repeat that",
+  "stop",
+  "wait",
+  "yes that is right",
 ];
 const NUMBERS = "zero oh one two three four five six seven eight nine".split(" ");
 
@@ -51,7 +149,17 @@ function addPhrase(words: readonly string[], add: (text: string, weight: number)
 
 /** Any digit may follow any other. */
 function addNumbers(add: (text: string, weight: number) => void): void {
-  for (const first of NUMBERS) for (const second of NUMBERS) add(`${first} ${second} ${first}`, 0.3);
+  for (const [one, first] of NUMBERS.entries()) {
+    for (const [two, second] of NUMBERS.entries()) {
+      const third = NUMBERS[(one + 3 * two + 1) % NUMBERS.length];
+      add(`${first} ${second} ${third} ${first} ${second}`, 2);
+    }
+  }
 }
 
-const plain = (text: string): string => text.toLowerCase().replace(/[^a-z' ]+/g, " ").replace(/\s+/g, " ").trim();
+const plain = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z' ]+/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();

@@ -21,18 +21,23 @@ export interface Decoder {
   finish(): Result;
   /** Makes it ready for another caller. */
   reset(): void;
+  /** Frees its memory; it must not be used again. */
+  close(): void;
 }
 
 // The wide-band model was trained with sound up to 6.8 kHz. These cepstral means belong to a telephone's band and its mirror image:
 // without them the first utterance of each call is understood worse than the rest.
 const TELEPHONE_MEANS = "45.5,-3.5,13.5,8.5,13.5,-6.5,7.5,-5,-10,6.5,-2.5,6.8,1.5";
 const OWN_WEIGHT = 0.7;
-const COMMON_WORDS = 1000;
+const COMMON_WORDS = 3000;
 const LOG_BASE = Math.log(1.0001);
 const ANY_FORMAT = 0;
 
 /** Makes decoders for one agent's hints. Loading takes about half a second the first time, a third later. */
-export function createDecoders(sphinx: Sphinx, folder: string): (options: { hints: readonly string[]; telephone: boolean }) => Decoder {
+export function createDecoders(
+  sphinx: Sphinx,
+  folder: string,
+): (options: { hints: readonly string[]; telephone: boolean }) => Decoder {
   const sets = new Map<string, Pointer>();
   let general: Pointer | undefined;
   return ({ hints, telephone }) => {
@@ -73,12 +78,21 @@ function addMissing(sphinx: Sphinx, decoder: Pointer, words: ReadonlySet<string>
 /** The agent's own model mixed with the general one, over the agent's words and the commonest others. */
 function modelSet(
   sphinx: Sphinx,
-  { config, decoder, general, words, arpa }: { config: Pointer; decoder: Pointer; general: Pointer; words: ReadonlySet<string>; arpa: string },
+  {
+    config,
+    decoder,
+    general,
+    words,
+    arpa,
+  }: { config: Pointer; decoder: Pointer; general: Pointer; words: ReadonlySet<string>; arpa: string },
 ): Pointer {
   const names = ["agent", "general"];
   const weights = [OWN_WEIGHT, 1 - OWN_WEIGHT];
   const own = readText(sphinx, { config, arpa, math: sphinx.retainLogMath(sphinx.logMath(decoder)) });
-  const set = must(sphinx.modelSet(config, [own, general], names, weights, 2), "the language models do not fit together");
+  const set = must(
+    sphinx.modelSet(config, [own, general], names, weights, 2),
+    "the language models do not fit together",
+  );
   const common = commonWords(sphinx, general).filter((word) => sphinx.lookUp(decoder, word) !== null);
   const vocabulary = [...new Set(["<s>", "</s>", ...words, ...common])].sort();
   sphinx.mapWords(set, vocabulary, vocabulary.length);
@@ -133,6 +147,10 @@ function decoderOf(sphinx: Sphinx, decoder: Pointer): Decoder {
     reset() {
       end();
       sphinx.startStream(decoder);
+    },
+    close() {
+      end();
+      sphinx.free(decoder);
     },
   };
 }

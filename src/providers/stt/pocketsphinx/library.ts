@@ -8,6 +8,7 @@ export interface Sphinx {
   args(): Pointer;
   parse(into: null, definitions: Pointer, count: number, args: readonly string[], strict: number): Pointer | null;
   init(config: Pointer): Pointer | null;
+  free(decoder: Pointer): number;
   startStream(decoder: Pointer): number;
   startUtterance(decoder: Pointer): number;
   /** `samples`: 16 kHz. */
@@ -25,7 +26,13 @@ export interface Sphinx {
   readModel(config: Pointer, path: string, type: number, math: Pointer): Pointer | null;
   modelWord(model: Pointer, id: number): string | null;
   modelScore(model: Pointer, id: number, history: null, length: number, used: number[]): number;
-  modelSet(config: Pointer, models: readonly Pointer[], names: readonly string[], weights: readonly number[], count: number): Pointer | null;
+  modelSet(
+    config: Pointer,
+    models: readonly Pointer[],
+    names: readonly string[],
+    weights: readonly number[],
+    count: number,
+  ): Pointer | null;
   mapWords(set: Pointer, words: readonly string[], count: number): void;
   interpolate(set: Pointer, names: readonly string[], weights: readonly number[]): Pointer | null;
 }
@@ -46,6 +53,7 @@ export function loadSphinx(): Sphinx {
     args: sphinx.func("void *ps_args()"),
     parse: base.func("void *cmd_ln_parse_r(void *into, void *definitions, int argc, const char **argv, int strict)"),
     init: sphinx.func("void *ps_init(void *config)"),
+    free: sphinx.func("int ps_free(void *ps)"),
     startStream: sphinx.func("int ps_start_stream(void *ps)"),
     startUtterance: sphinx.func("int ps_start_utt(void *ps)"),
     process: sphinx.func("int ps_process_raw(void *ps, const int16_t *data, size_t count, int noSearch, int full)"),
@@ -60,8 +68,12 @@ export function loadSphinx(): Sphinx {
     setSearch: sphinx.func("int ps_set_search(void *ps, const char *name)"),
     readModel: base.func("void *ngram_model_read(void *config, const char *path, int type, void *math)"),
     modelWord: base.func("const char *ngram_word(void *model, int32_t id)"),
-    modelScore: base.func("int32_t ngram_ng_score(void *model, int32_t id, int32_t *history, int32_t n, _Out_ int32_t *used)"),
-    modelSet: base.func("void *ngram_model_set_init(void *config, void **models, const char **names, const float *weights, int32_t n)"),
+    modelScore: base.func(
+      "int32_t ngram_ng_score(void *model, int32_t id, int32_t *history, int32_t n, _Out_ int32_t *used)",
+    ),
+    modelSet: base.func(
+      "void *ngram_model_set_init(void *config, void **models, const char **names, const float *weights, int32_t n)",
+    ),
     mapWords: base.func("void ngram_model_set_map_words(void *set, const char **words, int32_t n)"),
     interpolate: base.func("void *ngram_model_set_interp(void *set, const char **names, const float *weights)"),
   };

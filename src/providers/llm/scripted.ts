@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { type LanguageModel, type Message, ProviderError, type ReplyPart } from "../../conversation/providers.ts";
+import type { ProviderModule } from "../module.ts";
+import { type Reply, replyTo } from "./scripted/dialogue.ts";
+import { createMatcher } from "./scripted/match.ts";
+import { type Script, scriptSchema } from "./scripted/script.ts";
+
+// The script stands in the agent file, and comes with it: one provider serves one agent.
+const schema = z.strictObject({ script: scriptSchema.optional().describe("Comes from the agent file.") });
+
+const FAILED = "I am sorry, that did not work. What else can I do for you?";
+
+/** Answers from the agent's file: no key, no cloud, the same answer to the same words every time. */
+export const scripted: ProviderModule<"llm", typeof schema> = {
+  stage: "llm",
+  name: "scripted",
+  schema,
+  leavesHost: () => undefined,
+  create: ({ script }) => {
+    if (!script)
+      throw new ProviderError(
+        "scripted",
+        "missing",
+        "the agent has no script; write one into the agent file, or name another llm",
+      );
+    return createScripted(script);
+  },
+};
+
+export function createScripted(script: Script): LanguageModel {
+  const match = createMatcher(script);
+  return {
+    name: "scripted",
+    async *reply(messages, { signal }) {
+      const last = messages.at(-1);
+      if (signal.aborted || !last) return;
+      if (last.role === "tool") {
+        if (/\b(fail|failed|error|refused|unknown)\b/i.test(last.content)) yield { type: "text", text: FAILED };
+        return;
+      }
+      const reply = last.role === "user" ? replyTo(messages, script, match) : undefined;
+      if (!reply) return;
+      for (const part of partsOf(reply, messages)) {
+        if (signal.aborted) return;
+        yield part;
+      }
+    },
+    close: async () => {},
+  };
+}
+
+/** The text clause by clause, so that the voice can begin with the first; then what is to be done. */
+function* partsOf({ text, action }: Reply, messages: readonly Message[]): Generator<ReplyPart> {
+  for (const clause of text.match(/[^,.;:?!]+[,.;:?!]*\s*/g) ?? [text]) yield { type: "text", text: clause };
+  const id = `script-${messages.length}`;
+  if (action && "transfer" in action) yield { type: "tool", id, name: "transfer", input: { target: action.transfer } };
+  else if (action) yield { type: "tool", id, name: "hang_up", input: {} };
+}

@@ -1,0 +1,130 @@
+import type { Message } from "../../../conversation/providers.ts";
+import type { Matcher } from "./match.ts";
+import { digitsOf, yesOrNo } from "./said.ts";
+import type { Answer, Intent, Script } from "./script.ts";
+import { stem, tokensOf } from "./tokens.ts";
+
+export interface Reply {
+  readonly text: string;
+  readonly action?: Intent["action"];
+}
+
+/** Where the talk stands: a function of what was said, nothing else. */
+interface State {
+  /** What the last answer was about. */
+  topic: Intent | undefined;
+  asking: { readonly intent: Intent; readonly at: number; digits: string; misses: number } | undefined;
+  readonly values: Map<string, string>;
+  readonly turns: Map<string, number>;
+}
+
+const MAX_MESSAGES = 200;
+const MAX_MISSES = 2;
+const GO_ON = "Yes, go on.";
+const ALL_RIGHT = "All right. What else can I do for you?";
+
+/** The answer to the last thing the caller said. The same messages always get the same answer. */
+export function replyTo(messages: readonly Message[], script: Script, match: Matcher): Reply | undefined {
+  const state: State = { topic: undefined, asking: undefined, values: new Map(), turns: new Map() };
+  let reply: Reply | undefined;
+  for (const message of messages.slice(-MAX_MESSAGES)) {
+    if (message.role === "user") reply = step(state, message.content, script, match);
+  }
+  return reply;
+}
+
+function step(state: State, text: string, script: Script, match: Matcher): Reply {
+  if (state.asking) {
+    const reply = answered(state, text, script, match);
+    if (reply) return reply;
+  }
+  const further = furtherQuestion(state, text);
+  if (further) return further;
+  const found = match(text)?.intent;
+  if (found) return begin(state, found, text);
+  return followOf(state, state.topic, text) ?? otherwise(state, script);
+}
+
+/** "And on sunday?": short, and about what was just talked about. */
+function furtherQuestion(state: State, text: string): Reply | undefined {
+  const words = tokensOf(text);
+  const short = words.length <= 4 || words[0] === "and" || /^(what|how) about/.test(words.join(" "));
+  return short ? followOf(state, state.topic, text) : undefined;
+}
+
+function begin(state: State, intent: Intent, text: string): Reply {
+  state.topic = intent;
+  state.values.clear();
+  return followOf(state, intent, text) ?? ask(state, intent, 0);
+}
+
+function followOf(state: State, topic: Intent | undefined, text: string): Reply | undefined {
+  if (!topic) return undefined;
+  const heard = new Set(tokensOf(text).map(stem));
+  const sameTopic = (keywords: readonly string[]): boolean =>
+    keywords.some((keyword) => tokensOf(keyword).every((word) => heard.has(stem(word))));
+  const at = topic.follow.findIndex(({ keywords }) => sameTopic(keywords));
+  const follow = topic.follow[at];
+  return follow && { text: nextOf(state, `${topic.name}/${at}`, follow.answer) };
+}
+
+/** Asks for the slot at `at`, or answers when nothing is left to ask. */
+function ask(state: State, intent: Intent, at: number): Reply {
+  const slot = intent.slots[at];
+  state.asking = slot && { intent, at, digits: "", misses: 0 };
+  if (slot) return { text: slot.ask };
+  const text = fill(nextOf(state, intent.name, intent.answer), state.values);
+  return intent.action ? { text, action: intent.action } : { text };
+}
+
+/** What the caller said to a question of ours; undefined: it was something else, and the question is dropped. */
+function answered(state: State, text: string, script: Script, match: Matcher): Reply | undefined {
+  const asking = state.asking;
+  const slot = asking?.intent.slots[asking.at];
+  if (!asking || !slot) return undefined;
+  if (slot.type === "yesno") {
+    const yes = yesOrNo(text);
+    if (yes === true) return ask(state, asking.intent, asking.at + 1);
+    if (yes === false) {
+      state.asking = undefined;
+      return { text: slot.no === undefined ? ALL_RIGHT : nextOf(state, `${asking.intent.name}/no`, slot.no) };
+    }
+  } else {
+    const digits = digitsOf(text);
+    asking.digits = (asking.digits + digits).slice(0, slot.max);
+    if (digits !== "" && asking.digits.length < slot.min) return { text: GO_ON };
+    if (digits !== "") {
+      state.values.set(slot.name, asking.digits);
+      return ask(state, asking.intent, asking.at + 1);
+    }
+  }
+  return misunderstood(state, text, script, match);
+}
+
+function misunderstood(state: State, text: string, script: Script, match: Matcher): Reply | undefined {
+  const asking = state.asking;
+  const other = match(text)?.intent;
+  if (!asking || (other && other !== asking.intent)) {
+    state.asking = undefined;
+    return undefined;
+  }
+  asking.misses++;
+  if (asking.misses > MAX_MISSES) {
+    state.asking = undefined;
+    return otherwise(state, script);
+  }
+  return { text: asking.intent.slots[asking.at]?.ask ?? GO_ON };
+}
+
+const otherwise = (state: State, script: Script): Reply => ({ text: nextOf(state, "", script.else) });
+
+/** Of several answers, each in turn. */
+function nextOf(state: State, name: string, answer: Answer): string {
+  const turn = state.turns.get(name) ?? 0;
+  state.turns.set(name, turn + 1);
+  return typeof answer === "string" ? answer : (answer[turn % answer.length] ?? "");
+}
+
+/** "{phone}" becomes the digits, spoken one by one. */
+const fill = (text: string, values: ReadonlyMap<string, string>): string =>
+  text.replace(/\{(\w+)\}/g, (all, name: string) => values.get(name)?.split("").join(" ") ?? all);
