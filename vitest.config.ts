@@ -1,13 +1,28 @@
 import { defineConfig } from "vitest/config";
 
+const shared = {
+  globalSetup: ["test/support/prepare.ts"],
+  pool: "forks" as const,
+  testTimeout: 10_000,
+  hookTimeout: 60_000,
+};
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    globalSetup: ["test/support/prepare.ts"],
-    pool: "forks",
     // Two cores: more than two at once only disturb each other's timings.
     maxWorkers: 2,
-    testTimeout: 10_000,
-    hookTimeout: 60_000,
+    projects: [
+      { test: { ...shared, name: "house", include: ["test/**/*.test.ts"], exclude: ["test/**/*.real.test.ts"] } },
+      {
+        test: {
+          ...shared,
+          name: "real",
+          include: ["test/**/*.real.test.ts"],
+          // Calls through a real PBX are measured in milliseconds: one file at a time, when all else is done.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

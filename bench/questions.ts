@@ -1,4 +1,4 @@
-/** Questions to the agent in agents/reception.yaml, each with the intent that must answer it. No phrase of the file is among them. */
+/** Questions to the agent in agents/reception.yaml, each with the intent that must answer it. None of them is a phrase of the file, some contain one. */
 export const asked: readonly (readonly [intent: string, text: string])[] = [
   ["hours", "could you tell me when you are open on saturday"],
   ["hours", "hi there are you open this weekend"],
@@ -41,7 +41,7 @@ export const asked: readonly (readonly [intent: string, text: string])[] = [
   ["appointment", "hello I need an appointment with the doctor"],
   ["appointment", "can my daughter see a doctor today"],
   ["appointment", "how do I book an appointment"],
-  ["cancel", "I can not come to my appointment"],
+  ["cancel", "I will not be able to come to my appointment"],
   ["cancel", "I have to cancel my appointment"],
   ["cancel", "could we move my appointment to another day"],
   ["cancel", "I would like to change my appointment please"],
@@ -67,12 +67,12 @@ export const asked: readonly (readonly [intent: string, text: string])[] = [
   ["goodbye", "okay thanks goodbye"],
   ["goodbye", "no that is everything thank you"],
   ["goodbye", "bye bye"],
-  ["services", "what can you help me with"],
-  ["services", "do you give vaccinations"],
+  ["services", "what are the things you can help with"],
+  ["services", "do you also do vaccinations for travel"],
   ["services", "can I get a flu shot"],
 ];
 
-/** Written after everything had been settled on the first set, and never used for tuning. */
+/** Written after the agent's phrases had been settled with the first set, and not used for tuning. */
 export const heldOut: readonly (readonly [intent: string, text: string])[] = [
   ["hours", "will you be open on tuesday evening"],
   ["hours", "what are your hours on saturday"],

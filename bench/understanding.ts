@@ -1,7 +1,7 @@
 /**
  * How well the local recogniser and the scripted model understand a telephone call, without a key or a cloud.
  *
- *   node bin/with-node bench/understanding.ts [--wrong] [--digits FOLDER]
+ *   bin/node bench/understanding.ts [--wrong] [--digits FOLDER]
  *
  * Every sentence is spoken by flite, sent through an 8 kHz µ-law line and heard by the same code as in a call.
  * `--wrong` lists what went wrong. FOLDER holds recordings named <digit>_<speaker>_<take>.wav, 8 kHz.

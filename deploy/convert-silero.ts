@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 // Makes models/silero-vad-v6.f16 from the original ONNX file (silero_vad.onnx, see models/README.md):
-//   bin/with-node deploy/convert-silero.ts silero_vad.onnx models/silero-vad-v6.f16
+//   bin/node deploy/convert-silero.ts silero_vad.onnx models/silero-vad-v6.f16
 // Only the trained numbers are kept, in the order in which src/providers/vad/silero-net.ts walks them, as half floats.
 
 interface Field {

@@ -29,6 +29,16 @@ const COMMANDS: readonly Entry[] = [
     add: async (program) => (await import("./cli/calls.ts")).addCallsCommand(program),
   },
   {
+    name: "cdr",
+    description: "list, show and export the records of calls",
+    add: async (program) => (await import("./cli/cdr.ts")).addCdrCommand(program),
+  },
+  {
+    name: "erase",
+    description: "remove a caller from the records",
+    add: async (program) => (await import("./cli/erase.ts")).addEraseCommand(program),
+  },
+  {
     name: "call",
     description: "let the simulated caller call a PBX",
     add: async (program) => (await import("./cli/call-parts.ts")).addCall(program),
@@ -88,10 +98,11 @@ for (const { name, description, hidden = false, add } of COMMANDS) {
   if (name === asked) await add(program);
   else if (!hidden) program.command(name).description(description);
 }
-// A reader that closes early, as `head` does, is no fault of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === "EPIPE" ? EXIT.fine : EXIT.fault),
-);
+// A reader that closes early, as `head` does, is no fault of ours; who has something to clean up does so as on SIGTERM.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") process.exit(EXIT.fault);
+  if (!process.emit("SIGTERM", "SIGTERM")) process.exit(EXIT.fine);
+});
 
 try {
   await program.parseAsync();

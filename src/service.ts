@@ -3,6 +3,7 @@ import type { Log } from "./base/log.ts";
 import { createMetrics, type Metrics, measureLag } from "./base/metrics.ts";
 import { withDeadline } from "./base/signals.ts";
 import type { Engine } from "./call/engine.ts";
+import type { RecordingStore } from "./call/recording.ts";
 import type { Config } from "./config/config.ts";
 import { createLiveCalls, type LiveCalls } from "./server/live.ts";
 import type { Readiness, ServerOptions } from "./server/server.ts";
@@ -10,6 +11,8 @@ import { readOrMakeToken } from "./server/token.ts";
 import { Desk } from "./service/desk.ts";
 import { createGeneration, type Generation, type GenerationOptions } from "./service/generation.ts";
 import { listen } from "./service/listening.ts";
+import { openRecordings } from "./service/recordings.ts";
+import { openRecords, type Records } from "./store/records.ts";
 
 export interface ServiceParts {
   readonly clock: Clock;
@@ -18,7 +21,7 @@ export interface ServiceParts {
   readonly createEngine: (
     name: string,
     options: unknown,
-    context: { clock: Clock; log: Log; metrics: Metrics },
+    context: { clock: Clock; log: Log; metrics: Metrics; recordings: RecordingStore },
   ) => Engine;
   readonly hintsOf: GenerationOptions["hintsOf"];
   /** For restarts: calls are answered even when the API's port is taken. */
@@ -40,33 +43,39 @@ export interface Service {
 
 /** How long calls that were given back may take to end. */
 const GIVE_BACK_MS = 1500;
+/** A disk that hangs keeps nobody from answering calls. */
+const RECORDS_READY_MS = 3000;
 const HEALTH_LOOK_MS = 500;
 /** What holds from the start of the process to its end. */
-const FIXED = ["engines", "server", "supervisor", "log", "stateDir", "cacheDir"] as const;
+const FIXED = ["engines", "server", "supervisor", "log", "records", "recording", "stateDir", "cacheDir"] as const;
 
 /**
- * The composition root. Starts in order: metrics, providers, server, engines; the server before the engines, so that a
+ * The composition root. Starts in order: metrics, records, providers, server, engines; the server before the engines, so that a
  * second service on this machine notices that it is one before it touches a call.
  */
 export async function startService(config: Config, parts: ServiceParts): Promise<Service> {
   const { clock, log } = parts;
   const metrics = createMetrics();
+  const records = openRecords({ ...config.records, clock, log, onFailure: () => metrics.recordFailures.inc() });
   const live = createLiveCalls({ clock });
   const context = { context: { clock, log, cacheDir: config.cacheDir }, log, metrics, hintsOf: parts.hintsOf };
   let generation: Generation = createGeneration(config, context);
-  const desk = new Desk({ clock, log, metrics, live, generation: () => generation });
+  const desk = new Desk({ clock, log, metrics, live, store: records, generation: () => generation });
+  const recordings = openRecordings(config, { clock, log, metrics });
   const engines = Object.entries(config.engines).map(([name, options]) =>
-    parts.createEngine(name, options, { clock, log: log.child({ engine: name }), metrics }),
+    parts.createEngine(name, options, { clock, log: log.child({ engine: name }), metrics, recordings }),
   );
   const shown = serverOptions(config, parts, { metrics, live, readiness: () => readinessOf(engines, desk) });
   const server = await listen(shown, { clock, log, canWait: parts.portCanWait }).catch(async (error: unknown) => {
-    await retire(generation, parts);
+    await Promise.all([retire(generation, parts), written(records, parts)]);
     throw error;
   });
   const abort = new AbortController();
+  // A call that is lent before its record can be written would have none, should this process die at once.
+  await readyOrLate(records, clock);
   measureLag({ metrics, clock, signal: abort.signal });
   const health = watchHealth(engines, metrics, clock);
-  const running = engines.map((engine) => engine.run((leg) => desk.onLeg(leg), abort.signal));
+  const running = engines.map((engine) => engine.run((leg) => desk.onLeg(leg, engine.name), abort.signal));
   const stopTaking = (): void => {
     desk.refuseNew();
     for (const engine of engines) engine.drain();
@@ -79,7 +88,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
     await Promise.allSettled(running);
     health.cancel();
     await server.close();
-    await retire(generation, parts);
+    await Promise.all([retire(generation, parts), written(records, parts), kept(recordings, parts)]);
   };
   let closed: Promise<void> | undefined;
   return {
@@ -121,6 +130,32 @@ async function retire(generation: Generation, { clock, log }: ServiceParts): Pro
   const message = "a call keeps its providers";
   await withDeadline(() => generation.retire(), { clock, ms: GIVE_BACK_MS, message }).catch((error: unknown) =>
     log.warn({ err: error }, "not all providers were closed"),
+  );
+}
+
+function readyOrLate(records: Records, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const late = clock.after(RECORDS_READY_MS, resolve);
+    void records.ready.then(() => {
+      late.cancel();
+      resolve();
+    });
+  });
+}
+
+/** A disk that hangs must not keep the process; the supervisor closes what is still open then. */
+async function written(records: Records, { clock, log }: ServiceParts): Promise<void> {
+  const message = "the disk does not take them";
+  await withDeadline(() => records.close(), { clock, ms: GIVE_BACK_MS, message }).catch((error: unknown) =>
+    log.error({ err: error }, "not all call records were written"),
+  );
+}
+
+/** What is not a WAV file by then is made one by the next worker. */
+async function kept(recordings: { idle(): Promise<void> }, { clock, log }: ServiceParts): Promise<void> {
+  const message = "recordings are still being written";
+  await withDeadline(() => recordings.idle(), { clock, ms: GIVE_BACK_MS, message }).catch(() =>
+    log.info({}, "recordings are left to the next worker"),
   );
 }
 

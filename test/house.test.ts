@@ -14,6 +14,7 @@ const HEIGHT: Record<string, number> = {
   engines: 4,
   providers: 4,
   server: 4,
+  store: 4,
   caller: 4,
   config: 5,
   supervisor: 5,
@@ -77,7 +78,8 @@ describe("the house", () => {
     const done = new Set<string>();
     const circles: string[] = [];
     const walk = (file: string, path: string[]): void => {
-      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].map((f) => relative(root, f)).join(" -> "));
+      if (path.includes(file))
+        circles.push([...path.slice(path.indexOf(file)), file].map((f) => relative(root, f)).join(" -> "));
       if (path.includes(file) || done.has(file)) return;
       for (const to of next.get(file) ?? []) walk(to, [...path, file]);
       done.add(file);
@@ -96,7 +98,9 @@ describe("the house", () => {
 
   test("time comes from the clock", () => {
     const direct = /\b(Date\.now|performance\.now|set(Timeout|Interval|Immediate))\s*\(|new Date\(\)/;
-    const guilty = sources.filter((file) => !file.endsWith("/base/clock.ts") && direct.test(readFileSync(file, "utf8")));
+    const guilty = sources.filter(
+      (file) => !file.endsWith("/base/clock.ts") && direct.test(readFileSync(file, "utf8")),
+    );
     expect(guilty.map((file) => relative(root, file))).toEqual([]);
   });
 

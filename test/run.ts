@@ -36,7 +36,7 @@ child.on("exit", (code) => {
   const result = readReport();
   const skipped = result ? result.numPendingTests + result.numTodoTests : 0;
   let failed = result?.numFailedTests ?? 1;
-  if (process.env["CI"] === "true" && skipped > 0) {
+  if (process.env.CI === "true" && skipped > 0) {
     process.stdout.write(`${skipped} tests were skipped; under CI=true that is a failure.\n`);
     failed += skipped;
   }

@@ -11,6 +11,8 @@ export interface MediaStream {
   readonly heardMs: number;
   /** What the caller says, frame by frame, in the tick in which it arrived. The listener must not block, and must copy what it keeps. */
   onFrame(listener: (frame: Frame) => void): void;
+  /** What goes out, frame by frame, and when it begins to be heard, by the clock's `now`: what an echo is compared with. One listener, which must not block, and must copy what it keeps. Frames that a hold took back are told again. */
+  onSent?(listener: (pcm: Int16Array, playsAtMs: number) => void): void;
   /** Queues a frame (copied). False: enough is queued, await `room` before the next. */
   write(frame: Frame): boolean;
   /** Resolves when there is room again; rejects when the signal aborts. */

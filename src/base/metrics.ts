@@ -14,6 +14,9 @@ export interface Metrics {
   readonly providerRequests: Counter<"provider" | "result">;
   readonly fallbacks: Counter<"reason">;
   readonly framesDropped: Counter;
+  /** Times that a call record could not be written at once. */
+  readonly recordFailures: Counter;
+  readonly recordings: Counter<"result">;
   /** 1 while the engine is connected, else 0. */
   readonly engineUp: Gauge<"engine">;
   readonly eventLoopLagSeconds: Histogram;
@@ -58,6 +61,13 @@ export function createMetrics(): Metrics {
     ]),
     fallbacks: counter("sidetone_fallbacks_total", "Times that something worse had to stand in.", ["reason"]),
     framesDropped: counter("sidetone_frames_dropped_total", "Frames of 20 ms that came too fast and were forgotten."),
+    recordFailures: counter(
+      "sidetone_record_failures_total",
+      "Times that a call record could not be written; the calls went on.",
+    ),
+    recordings: counter("sidetone_recordings_total", "Recordings, by whether they were kept, failed or are missing.", [
+      "result",
+    ]),
     engineUp: gauge("sidetone_engine_up", "1 while the PBX is connected.", ["engine"]),
     eventLoopLagSeconds: histogram("sidetone_event_loop_lag_seconds", "How late timers run.", LAG),
   };

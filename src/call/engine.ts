@@ -1,4 +1,5 @@
 import type { MediaStream } from "../audio/stream.ts";
+import type { Recording } from "./recording.ts";
 
 export type HangupCause = "normal" | "busy" | "rejected" | "noAnswer" | "notFound" | "congestion" | "failure";
 
@@ -31,6 +32,8 @@ export interface Leg {
   readonly events: AsyncIterable<LegEvent>;
   /** At the caller's own rate. Rejects when the media cannot be had; the dialplan then has the call by itself. Once per leg. */
   openMedia(): Promise<MediaStream>;
+  /** What the PBX records of this call; undefined where it cannot be asked. Without a recording its pause still stops the PBX's own ones. */
+  readonly recording?: Recording;
   /** Digits out, to the far end: 0-9, *, #, A-D. */
   sendDtmf(digits: string): Promise<void>;
   /** Tells the dialplan what comes next and returns the call to it. A leg that is gone takes this quietly. May be called twice; the first counts. */

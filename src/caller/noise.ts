@@ -39,7 +39,7 @@ export function createNoise({
 const WHITE_GAIN = Math.sqrt(3);
 
 /** A small generator (mulberry32): noise has to be repeatable, not unguessable. */
-function randomSource(seed: number): () => number {
+export function randomSource(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

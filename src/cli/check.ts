@@ -9,6 +9,7 @@ import { findConfigFile, loadConfig } from "../config/load.ts";
 import { engines } from "../engines/index.ts";
 import { type Finding, finding, findingLine } from "./check/finding.ts";
 import { checkProviders } from "./check/providers.ts";
+import { checkRecording } from "./check/recording.ts";
 import { checkSurroundings } from "./check/surroundings.ts";
 import { EXIT, EXIT_HELP } from "./exit.ts";
 import { configOption } from "./run.ts";
@@ -59,6 +60,7 @@ async function check(asked: string | undefined): Promise<Finding[]> {
     ),
     ...config.warnings.map((warning) => finding("warn", "config", formatFault(warning))),
     ...(await checkSurroundings(config)),
+    ...(await checkRecording(config)),
     ...(await checkProviders(config, systemClock)),
     ...(await checkEngines(config)),
   ];
@@ -66,11 +68,12 @@ async function check(asked: string | undefined): Promise<Finding[]> {
 
 async function checkEngines(config: Config): Promise<Finding[]> {
   const findings: Finding[] = [];
+  const records = config.recording.mode !== "none";
   for (const [name, engine] of Object.entries(engines)) {
     const options = config.engines[name];
     if (options === undefined) continue;
     const inspect = (signal: AbortSignal) =>
-      engine.inspect(options as never, { clock: systemClock, log: silentLog, signal });
+      engine.inspect(options as never, { clock: systemClock, log: silentLog, signal, records });
     try {
       const seen = await withDeadline(inspect, {
         clock: systemClock,

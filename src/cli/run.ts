@@ -4,6 +4,7 @@ import { createLog, type Log } from "../base/log.ts";
 import { catalogue } from "../config/catalogue.ts";
 import type { Config } from "../config/config.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
+import { closeLostRecords } from "../store/records.ts";
 import { supervise } from "../supervisor/supervisor.ts";
 import { systemdNotifier } from "../supervisor/systemd.ts";
 import { EXIT, EXIT_HELP } from "./exit.ts";
@@ -56,6 +57,9 @@ async function run(file: string): Promise<number> {
     log,
     ...config.supervisor,
     signals: process,
+    // A worker that died cannot complete the records of its calls.
+    onNoWorker: () =>
+      closeLostRecords({ dir: config.records.dir, clock: systemClock, log, onFailure: () => undefined }),
     notifier: (healthy) => systemdNotifier({ env: process.env, clock: systemClock, log, healthy }),
     random: Math.random,
     onTerminal: process.stdin.isTTY === true && process.stderr.isTTY === true,

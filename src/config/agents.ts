@@ -38,6 +38,7 @@ export function readAgent(path: string, stem: string, context: AgentContext): Ag
   }
   const choices = chooseProviders(parsed.data, read.file, context);
   checkModel(parsed.data, choices, read.file, context);
+  checkTargets(parsed.data, read.file, context);
   const { vad: _vad, stt: _stt, llm: _llm, tts: _tts, name = stem, limits: own, ...rest } = parsed.data;
   if (!choices || !limits) return undefined;
   const { calls: _calls, ...common } = limits;
@@ -81,4 +82,17 @@ function checkModel(
   if (!scripted || settings.script !== undefined) return;
   const problem = "script is missing; this agent answers by its script, unless llm names a language model";
   context.faults.push({ file: file.path, ...file.placeOf([]), problem });
+}
+
+/** A transfer to a name that the agent may not use would only be found out by a caller. */
+function checkTargets({ script, targets }: AgentSettings, file: YamlFile, context: AgentContext): void {
+  if (script === undefined) return;
+  for (const { target, path } of context.catalogue.targetsOf(script)) {
+    if (targets.includes(target)) continue;
+    const likely = nearest(target, targets);
+    const allowed =
+      targets.length > 0 ? `one of targets: ${targets.join(", ")}` : "a name that stands in targets, which is empty";
+    const problem = `${pathName(["script", ...path])}: found "${target}"; expected ${allowed}${likely ? `. Did you mean "${likely}"?` : ""}`;
+    context.faults.push({ file: file.path, ...file.placeOf(["script", ...path]), problem });
+  }
 }

@@ -9,6 +9,10 @@ export interface Catalogue {
   readonly providers: readonly ProviderModule<Stage>[];
   /** The schema of an agent's `script`. */
   readonly script: z.ZodType;
+  /** Where a script transfers calls to: the names, and their places in it. */
+  readonly targetsOf: (
+    script: unknown,
+  ) => readonly { readonly target: string; readonly path: readonly PropertyKey[] }[];
   /** Who serves a stage for an agent that names nobody. */
   readonly defaults: Readonly<Record<Stage, string>>;
 }
@@ -48,6 +52,8 @@ export interface Config {
   readonly limits: ServiceSettings["limits"];
   readonly supervisor: ServiceSettings["supervisor"];
   readonly log: ServiceSettings["log"];
+  readonly records: ServiceSettings["records"] & { readonly dir: string };
+  readonly recording: ServiceSettings["recording"] & { readonly dir: string };
   /** Where the menu's prompts are. */
   readonly sounds: string;
   readonly stateDir: string;

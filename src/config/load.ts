@@ -72,6 +72,14 @@ export function loadConfig(
     limits: settings.limits,
     supervisor: settings.supervisor,
     log: settings.log,
+    records: {
+      ...settings.records,
+      dir: settings.records.dir ? resolve(folder, settings.records.dir) : join(stateDir, "records"),
+    },
+    recording: {
+      ...settings.recording,
+      dir: settings.recording.dir ? resolve(folder, settings.recording.dir) : join(stateDir, "recordings"),
+    },
     sounds: settings.sounds ? resolve(folder, settings.sounds) : join(stateDir, "sounds"),
     stateDir,
     cacheDir: settings.cacheDir ? resolve(folder, settings.cacheDir) : folderFor("cache", env),

@@ -11,7 +11,7 @@ Sidetone reads \`sidetone.yaml\` and one file for each agent in the folder \`age
 wrong with them, with file, line and column, all at once. Keys that are not listed here are faults, not ignored.
 
 \`systemctl reload sidetone\` (or SIGHUP) reads all of it again. A configuration with faults is refused and the old one stays in
-force; calls that are up keep the one they began with. \`engines\`, \`server\`, \`supervisor\`, \`log\` and the folders take a restart.
+force; calls that are up keep the one they began with. \`engines\`, \`server\`, \`supervisor\`, \`log\`, \`records\` and the folders take a restart.
 
 Secrets (keys that end in \`password\`, \`secret\`, \`token\`, \`apiKey\`) do not belong into the file:
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { whyNoPattern } from "../call/recording-path.ts";
 
 /** Names go into file names, dialplan arguments and metrics: small letters, digits, "-" and "_", from a letter on. */
 const nameOf = (what: string) =>
@@ -70,6 +71,53 @@ const log = z.strictObject({
     .default("auto"),
 });
 
+const records = z.strictObject({
+  dir: text("The folder of the database and of the JSON lines. Default: `records` in stateDir.", 1024).optional(),
+  keepDays: z
+    .strictObject({
+      records: whole("Then the record goes, with its words and its recording.", 1, 36_500).default(365),
+      transcripts: whole("Then the words, keys and notes of both sides go, and the figures stay.", 1, 36_500).default(
+        90,
+      ),
+      recordings: whole("Then the recording's file goes.", 1, 36_500).default(90),
+    })
+    .describe("For how many days something is kept.")
+    .prefault({}),
+});
+
+/** By the PBX; see docs/recording.md. */
+const recording = z.strictObject({
+  mode: z
+    .enum(["none", "agent", "call"])
+    .describe(
+      "`agent`: while the agent has the call. `call`: to its end, the menu and whoever it is transferred to included.",
+    )
+    .default("none"),
+  consent: z
+    .enum(["none", "announce", "ask"])
+    .describe(
+      "`announce`: the caller is told before the agent speaks. `ask`: and is recorded only after pressing 1. Nobody is recorded whose prompt could not be played.",
+    )
+    .default("announce"),
+  dir: z
+    .string()
+    .max(512)
+    .regex(/^[A-Za-z0-9 ._/-]+$/, "a folder of letters, digits, spaces, . _ - and /: its name goes into the dialplan")
+    .describe("Where recordings are kept; the PBX writes into `incoming` in it. Default: `recordings` in stateDir.")
+    .optional(),
+  path: z
+    .string()
+    .max(200)
+    .superRefine((pattern, context) => {
+      const message = whyNoPattern(pattern);
+      if (message) context.addIssue({ code: "custom", message });
+    })
+    .describe(
+      "Where in it, without the ending: of {year}, {month}, {day}, {time} and {call}, the PBX's id of the call.",
+    )
+    .default("{year}/{month}/{day}/{time}-{call}"),
+});
+
 export type EngineSchemas = Readonly<Record<string, z.ZodType>>;
 
 /** sidetone.yaml. The engines bring their own blocks; those of the providers are checked by their own schemas afterwards. */
@@ -96,6 +144,8 @@ export function serviceSchema(engines: EngineSchemas) {
     limits: limits.describe("A limit on everything.").prefault({}),
     supervisor: supervisor.describe("The parent process that watches the worker.").prefault({}),
     log: log.describe("Where something is said about the work.").prefault({}),
+    records: records.describe("The call records. See docs/records.md.").prefault({}),
+    recording: recording.describe("What the PBX records. See docs/recording.md.").prefault({}),
     sounds: text(
       "The folder of the menu's prompts, the dialplan's SIDETONE_SOUNDS. Default: `sounds` in stateDir.",
       1024,

@@ -23,6 +23,7 @@ import type { Stage } from "./reply.ts";
 import { Speaker } from "./speaker.ts";
 import { callTools, runTool, type Tool } from "./tools.ts";
 import type { TurnEffect, TurnState } from "./turns.ts";
+import { Waiting } from "./waiting.ts";
 
 export interface ConversationProviders {
   readonly vad: VoiceActivity;
@@ -33,7 +34,7 @@ export interface ConversationProviders {
 
 export interface ConverseOptions {
   readonly media: MediaStream;
-  readonly leg: Pick<Leg, "events">;
+  readonly leg: Pick<Leg, "events"> & Partial<Pick<Leg, "sendDtmf">>;
   readonly agent: Agent;
   readonly providers: ConversationProviders;
   readonly clock: Clock;
@@ -65,7 +66,9 @@ class Conversation {
   readonly #toolsAbort = new AbortController();
   readonly #ended = Promise.withResolvers<Next>();
   readonly #listener: Listener;
+  readonly #waiting: Waiting;
   #callTimer: Timer | undefined;
+  #opening: Timer | undefined;
   #requests: readonly ToolRequest[] = [];
   #next: Next | undefined;
   #over = false;
@@ -78,7 +81,8 @@ class Conversation {
     const limits = { ...options.limits, ...agent.limits };
     this.#options = options;
     this.#limits = limits;
-    this.#tools = callTools(agent);
+    this.#tools = callTools(agent, options);
+    this.#waiting = new Waiting({ media, clock, afterMs: limits.musicMs });
     this.#question = new Question({ characters: limits.callerCharacters, digits: limits.digits });
     this.#speaker = new Speaker({
       media,
@@ -92,6 +96,7 @@ class Conversation {
       question: this.#question,
       pendingFinals: () => this.#listener.ear?.pending ?? 0,
       events: {
+        begins: () => this.#waiting.end(),
         audio: () => this.#floor.take("audio"),
         done: (tools, kind) => this.#guard(() => this.#onDone(tools, kind)),
         failed: (stage, error, kind) => this.#guard(() => this.#onFailed(stage, error, kind)),
@@ -134,11 +139,9 @@ class Conversation {
     if (signal.aborted) return Promise.resolve({ next: "hangup" });
     signal.addEventListener("abort", this.#onGone, { once: true });
     this.#callTimer = clock.after(this.#limits.callMs, () => this.#leave({ next: "menu", reason: "limit" }));
-    this.#guard(() => {
-      // The greeting goes first: opening an ear takes longer than a cached voice.
-      this.#greet();
-      this.#listener.open();
-    });
+    this.#guard(() => this.#greet());
+    // The greeting's first frame goes first: a cached voice has it in this tick, and opening an ear takes some 20 ms.
+    this.#opening = clock.after(0, () => this.#guard(() => this.#listener.open()));
     return this.#ended.promise;
   }
 
@@ -176,11 +179,13 @@ class Conversation {
     apologise: () => this.#apologise(),
     act: () => void this.#act(),
     cancel: () => this.#cancel(),
-    holdAudio: () => this.#speaker.hold(this.#listener.ear?.soundAt ?? this.#options.clock.now()),
+    holdAudio: () => this.#hold(),
+    forgive: () => this.#forgive(),
     resumeAudio: () => this.#resume(),
     restartEar: () => this.#unstick(),
     giveBack: () => this.#end(this.#next ?? { next: "menu", reason: "hold" }),
     waitSettle: () => this.#patience.settle(),
+    waitVeto: () => this.#patience.veto(),
     waitYield: () => this.#patience.yield(),
     waitJudge: () => this.#patience.judge(),
     waitDigit: () => this.#patience.key(),
@@ -192,6 +197,8 @@ class Conversation {
   };
 
   #onState(state: TurnState): void {
+    if (state === "acting" || state === "thinking") this.#waiting.begin();
+    else if (state !== "speaking") this.#waiting.end();
     if (state === "settling") this.#patience.pauseOverAt = undefined;
     // What was prepared is for this pause: it is used when the pause is over, and thrown away when the caller goes on.
     if (state !== "settling" && state !== "thinking") this.#speaker.dropDraft();
@@ -201,7 +208,8 @@ class Conversation {
     const { owed, text } = this.#question;
     const now = this.#options.clock.now();
     const asked = {
-      voicedAt: text === "" ? undefined : this.#patience.voicedAt,
+      // Keys make no sound that a pause could be counted from.
+      voicedAt: this.#question.words.text === "" ? undefined : this.#patience.voicedAt,
       decidedAt: this.#patience.pauseOverAt ?? now,
       askedAt: now,
     };
@@ -268,15 +276,28 @@ class Conversation {
     if (cut && this.#question.text === "") this.#patience.reask = true;
   }
 
-  #resume(): void {
+  #hold(): void {
+    const { ear } = this.#listener;
+    this.#patience.goOn = false;
+    this.#speaker.hold({ soundAt: ear?.soundAt ?? this.#options.clock.now(), sure: ear?.speaking ?? true });
+  }
+
+  #forgive(): void {
     this.#question.words.drop();
+    // A caller who says "mm-hm" may do so as often as they like.
+    if (!this.#patience.goOn) this.#speaker.forgive();
+  }
+
+  #resume(): void {
     this.#patience.noisy = this.#listener.ear?.speaking ?? false;
+    if (this.#patience.noisy) this.#loudness.ignore();
     this.#speaker.resume();
   }
 
   #unstick(): void {
     this.#patience.voicedAt = this.#options.clock.now();
     this.#patience.noisy = true;
+    this.#loudness.ignore();
     this.#listener.ear?.finish();
   }
 
@@ -316,9 +337,11 @@ class Conversation {
     this.#over = true;
     this.#options.signal.removeEventListener("abort", this.#onGone);
     this.#callTimer?.cancel();
+    this.#opening?.cancel();
     this.#floor.close();
     this.#toolsAbort.abort();
     try {
+      this.#waiting.end();
       this.#speaker.close();
       this.#listener.close();
     } finally {

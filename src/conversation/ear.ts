@@ -11,9 +11,11 @@ import {
   type VoiceDetector,
 } from "./providers.ts";
 
+export type EarEdge = "onset" | "veto" | "speech" | "silence";
+
 export interface EarEvents {
-  /** Edges of voice activity, in the tick of the frame. */
-  edge(edge: "speech" | "silence"): void;
+  /** Edges of voice activity, in the tick of the frame. `onset`: it may be speech; then either `speech` follows or `veto`. */
+  edge(edge: EarEdge): void;
   transcript(transcript: Transcript): void;
   /** The recogniser was lost and is opened again: no final will come for what was open. */
   restarted(): void;
@@ -48,6 +50,7 @@ export class Ear {
   #reopen: Timer | undefined;
   #closed = false;
   #missed = 0;
+  #hunch = false;
   /** Finals that are still to come. */
   pending = 0;
   /** The far end plays music: nothing is heard. */
@@ -60,6 +63,7 @@ export class Ear {
   constructor(options: EarOptions) {
     this.#options = options;
     this.#detector = options.vad.open({ rate: options.rate });
+    this.#detector.onEdge?.((edge) => this.#onEdge(edge));
     this.#open();
   }
 
@@ -72,10 +76,26 @@ export class Ear {
     if (this.deaf || this.#closed) return;
     this.#hearing?.push(frame);
     const edge = this.#detector.push(frame);
-    if (edge === undefined) return;
+    if (edge === undefined) this.#followHunch();
+    else this.#onEdge(edge);
+  }
+
+  #followHunch(): void {
+    const hunch = this.#detector.hunch ?? false;
+    if (hunch === this.#hunch) return;
+    this.#hunch = hunch;
+    if (hunch) this.soundAt = this.#options.clock.now() - this.#detector.onsetMs;
+    // One that came true has been told as speech.
+    if (hunch || !this.speaking) this.#options.events.edge(hunch ? "onset" : "veto");
+  }
+
+  #onEdge(edge: "speech" | "silence"): void {
+    if (this.deaf || this.#closed) return;
     const now = this.#options.clock.now();
-    if (edge === "speech") this.soundAt = now - this.#detector.onsetMs;
-    else {
+    if (edge === "speech") {
+      if (!this.#hunch) this.soundAt = now - this.#detector.onsetMs;
+      this.#hunch = false;
+    } else {
       this.voicedAt = now - this.#detector.hangoverMs;
       this.finish();
     }
@@ -121,6 +141,7 @@ export class Ear {
   /** The edges begin anew: after a hold, or when sound never ended. */
   reset(): void {
     this.#detector.reset();
+    this.#followHunch();
   }
 
   /** May be called twice. */

@@ -2,6 +2,8 @@
 export interface LanguageWords {
   /** "Go on, I am listening": said by a caller who does not want the floor. */
   readonly backChannels: readonly string[];
+  /** A caller who says one of these wants the floor, however badly the rest was understood. */
+  readonly commands: readonly string[];
   /** Said on the way out, also while the agent says goodbye. */
   readonly farewells: readonly string[];
   /** A sentence that ends with one of these is not at its end. */
@@ -40,6 +42,7 @@ const WORDS: Readonly<Record<string, LanguageWords>> = {
       "um",
       "er",
     ],
+    commands: ["stop", "wait", "hold on", "no", "sorry", "excuse me", "hello", "help", "operator"],
     farewells: ["bye", "bye bye", "goodbye", "thanks", "thank you", "thank you very much", "cheers", "you too"],
     unfinished: [
       "and",
@@ -115,6 +118,7 @@ const WORDS: Readonly<Record<string, LanguageWords>> = {
       "äh",
       "ähm",
     ],
+    commands: ["stopp", "stop", "halt", "warten sie", "warte", "moment", "nein", "entschuldigung", "hallo", "hilfe"],
     farewells: [
       "tschüss",
       "tschüs",
@@ -181,6 +185,7 @@ const WORDS: Readonly<Record<string, LanguageWords>> = {
       "de acuerdo",
       "eh",
     ],
+    commands: ["para", "pare", "espera", "espere", "un momento", "no", "perdón", "perdone", "oiga", "ayuda"],
     farewells: ["adiós", "adios", "gracias", "muchas gracias", "hasta luego", "chao", "igualmente"],
     unfinished: [
       "y",
@@ -230,6 +235,7 @@ const WORDS: Readonly<Record<string, LanguageWords>> = {
       "voilà",
       "euh",
     ],
+    commands: ["stop", "arrêtez", "attendez", "attends", "un instant", "non", "pardon", "excusez moi", "allô", "aide"],
     farewells: ["au revoir", "merci", "merci beaucoup", "merci bien", "bonne journée", "à bientôt", "salut"],
     unfinished: [
       "et",
@@ -265,6 +271,7 @@ const WORDS: Readonly<Record<string, LanguageWords>> = {
 
 const NONE: LanguageWords = {
   backChannels: ["mm", "mhm", "hm", "ah", "oh", "ok", "okay"],
+  commands: [],
   farewells: [],
   unfinished: [],
   yesNo: [],

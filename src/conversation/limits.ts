@@ -16,8 +16,10 @@ export interface ConversationLimits {
   readonly wordsQuietMs: number;
   /** How often the recogniser is opened again within a minute, then the menu. */
   readonly earRestarts: number;
-  /** How long the agent stays silent for a sound without words; and in all, for several in a row. */
+  /** How long the agent stays silent for a sound that is quieter than the caller; and in all, for several in a row. */
   readonly yieldMs: number;
+  /** A sound without words, as loud as the caller, that goes on for so long is the caller's. */
+  readonly soundMs: number;
   readonly yieldTotalMs: number;
   /** How long late words are waited for when the sound is over. */
   readonly judgeMs: number;
@@ -28,6 +30,8 @@ export interface ConversationLimits {
   /** How long a model or a voice may yield nothing in the middle of a reply. */
   readonly stallMs: number;
   readonly toolMs: number;
+  /** How long a caller waits in silence, for a tool or for a reply; then there is music. */
+  readonly musicMs: number;
   /** How often the model may ask for tools before it says something. */
   readonly toolRounds: number;
   /** Apologies in a row, then the menu. */
@@ -53,12 +57,14 @@ export const defaultLimits: ConversationLimits = Object.freeze({
   wordsQuietMs: 5_000,
   earRestarts: 2,
   yieldMs: 700,
+  soundMs: 1_200,
   yieldTotalMs: 3_000,
   judgeMs: 300,
   resumes: 2,
   replyMs: 10_000,
   stallMs: 5_000,
   toolMs: 10_000,
+  musicMs: 2_500,
   toolRounds: 3,
   apologies: 1,
   digitMs: 2_000,

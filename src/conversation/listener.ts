@@ -1,12 +1,13 @@
-import type { Frame } from "../audio/frame.ts";
+import { EchoDetector } from "../audio/echo.ts";
+import { type Frame, samplesPerFrame } from "../audio/frame.ts";
 import type { MediaStream } from "../audio/stream.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Leg, LegEvent } from "../call/engine.ts";
 import type { Agent } from "./agent.ts";
-import { Ear } from "./ear.ts";
+import { Ear, type EarEdge } from "./ear.ts";
 import type { Floor } from "./floor.ts";
-import { takesFloor } from "./judge.ts";
+import { isBackChannel, takesFloor } from "./judge.ts";
 import type { ConversationLimits } from "./limits.ts";
 import type { Loudness } from "./loudness.ts";
 import type { ConversationObserver } from "./observer.ts";
@@ -36,16 +37,32 @@ export interface ListenerOptions {
   readonly lost: (error: unknown) => void;
 }
 
+// So much of a sound must have been heard to say how loud it is.
+const WEIGHED_FRAMES = 5;
+// Finals of a shorter sound with less confidence are more often a back-channel that was misheard than an interruption.
+const SHORT_MS = 1_000;
+const DOUBTFUL = 0.2;
+
 /** The caller's side: frames, words and keys become inputs of the turn table. What means nothing does not get that far. */
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #onFrame = (): void => this.#hear();
   #frame: Frame | undefined;
   #closed = false;
+  #hunch = false;
+  readonly #echo: EchoDetector;
+  readonly #silence: Frame;
   ear: Ear | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
+    const { rate } = options.media;
+    this.#echo = new EchoDetector(rate);
+    this.#silence = { pcm: new Int16Array(samplesPerFrame(rate)), rate };
+    options.media.onSent?.((pcm, playsAtMs) => {
+      this.#echo.sent(pcm, playsAtMs);
+      options.loudness.agent(pcm);
+    });
   }
 
   /** Opens the ear and listens, to frames and to the leg's events. */
@@ -83,18 +100,32 @@ export class Listener {
     const { ear } = this;
     const frame = this.#frame;
     if (!ear || !frame) return;
-    ear.push(frame);
-    if (ear.speaking && !ear.deaf) this.#options.loudness.hear(frame, this.#options.floor.state === "hearing");
+    // What comes back of our own words is nobody's, neither for voice activity nor for the recogniser.
+    const echo = this.#echo.echo(frame.pcm, this.#options.clock.now());
+    ear.push(echo ? this.#silence : frame);
+    if (!echo && (ear.speaking || this.#hunch) && !ear.deaf) this.#weigh(frame);
   }
 
-  #onEdge(edge: "speech" | "silence"): void {
-    const { loudness, patience, floor } = this.#options;
-    if (edge === "speech") loudness.begin();
-    else {
+  /** A sound that the agent talks over, because it was not the caller's or came too often, is the caller's when it becomes as loud. */
+  #weigh(frame: Frame): void {
+    const { loudness, floor } = this.#options;
+    loudness.hear(frame, floor.state === "hearing");
+    const talksOver = floor.state === "speaking" && this.ear?.speaking;
+    if (talksOver && loudness.frames >= WEIGHED_FRAMES && loudness.loud) floor.take("speech");
+  }
+
+  #onEdge(edge: EarEdge): void {
+    const { loudness, patience, floor, speaker } = this.#options;
+    if (edge === "onset" || (edge === "speech" && !this.#hunch)) loudness.begin();
+    this.#hunch = edge === "onset";
+    if (edge === "silence") {
       patience.voicedAt = this.ear?.voicedAt;
       patience.noisy = false;
     }
-    floor.take(edge);
+    if (edge === "speech") speaker.sure();
+    // A reply that has gone on often enough does not stop for every sound: this one is weighed first.
+    const stops = edge === "silence" || edge === "veto" || floor.state !== "speaking" || speaker.resumable;
+    if (stops) floor.take(edge);
   }
 
   #onTranscript(transcript: Transcript): void {
@@ -105,10 +136,20 @@ export class Listener {
     const news = words.hear(transcript);
     if (news) patience.wordsAt = clock.now();
     if (isAgents(floor.state)) {
-      if (news && this.#takesFloor()) this.#onWords(transcript);
-      else if (transcript.final) words.drop();
+      if ((news || transcript.final) && this.#takesFloor(transcript)) this.#onWords(transcript);
+      else this.#onIdleWords(transcript);
     } else if (news || (transcript.turnEnd && question.text !== "")) this.#onWords(transcript);
     else if (floor.state === "settling") patience.settle();
+  }
+
+  /** Words that do not take the floor: "mm-hm", an echo, somebody else's. */
+  #onIdleWords({ text, final }: Transcript): void {
+    const { question, agent, patience, floor } = this.#options;
+    if (isBackChannel(text, agent.language)) patience.goOn = true;
+    if (!final) return;
+    question.words.drop();
+    // All that there was to understand has been understood: no need to wait for late words.
+    if (patience.goOn && floor.state === "judging" && this.ear?.pending === 0) floor.take("nothing");
   }
 
   #onWords({ turnEnd }: Transcript): void {
@@ -120,10 +161,31 @@ export class Listener {
     floor.take(turnEnd ? "turnEnd" : "words");
   }
 
-  #takesFloor(): boolean {
-    const { speaker, question, agent, loudness } = this.#options;
+  #takesFloor({ final, turnEnd, confidence }: Transcript): boolean {
+    const { speaker, question, agent, loudness, limits } = this.#options;
     const { playing, leaving } = speaker;
-    return takesFloor({ text: question.words.text, language: agent.language, playing, near: loudness.near, leaving });
+    const long = this.soundMs >= limits.soundMs || !this.ear?.speaking;
+    // The agent is silent already, and the first guesses at a short sound are often wrong: what it was is known at its end.
+    if (!final && !turnEnd && !long) return false;
+    return takesFloor({
+      text: question.words.text,
+      partial: !final,
+      hints: agent.hints,
+      // A cough is no words, whatever a recogniser that must find some has found.
+      doubtful: confidence !== undefined && confidence < DOUBTFUL && this.soundMs < SHORT_MS,
+      language: agent.language,
+      playing,
+      near: loudness.near,
+      far: loudness.far,
+      leaving,
+    });
+  }
+
+  /** How long the present sound, or the last one, has lasted. */
+  get soundMs(): number {
+    const { ear } = this;
+    if (!ear) return 0;
+    return (ear.speaking ? this.#options.clock.now() : (ear.voicedAt ?? 0)) - ear.soundAt;
   }
 
   #onRestarted(): void {
@@ -151,6 +213,7 @@ export class Listener {
     const { ear } = this;
     if (event.type === "dtmf") {
       question.press(event.digit, clock.now());
+      this.#options.observer.key?.(event.digit);
       floor.take("digit");
       if (event.digit === "#") floor.take("pause");
     } else if (event.type === "held") {

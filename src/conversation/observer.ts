@@ -10,4 +10,8 @@ export interface ConversationObserver {
   bargeIn(ms: number): void;
   /** An exchange is complete: what was heard of it will not change any more. */
   turn(turn: Turn): void;
+  /** A key was pressed. Those of protected passages are nobody's. */
+  key?(digit: string): void;
+  /** The agent notes something for the record. False: there is room for no more. */
+  note?(text: string): boolean;
 }

@@ -20,6 +20,7 @@ export interface PatienceOptions {
 }
 
 const EAR_CHECK_MS = 1_000;
+const VETO_MS = 300;
 
 /** How long each state waits, and what it takes the waiting for. Every state in which the agent is silent has its timer here. */
 export class Patience {
@@ -33,6 +34,8 @@ export class Patience {
   noisy = false;
   /** The caller ended a reply by a sound of which no word was understood: the agent asks sooner. */
   reask = false;
+  /** "Mm-hm" was understood: the caller wants the agent to go on. */
+  goOn = false;
 
   constructor(options: PatienceOptions) {
     this.#options = options;
@@ -88,20 +91,40 @@ export class Patience {
     });
   }
 
+  /** A sound that may be speech: what looks into it says so soon, and if it fails, the agent goes on. */
+  veto(): void {
+    const { floor } = this.#options;
+    floor.wait(VETO_MS, () => floor.take("veto"));
+  }
+
   /** A sound while the agent speaks: it takes the floor when it goes on and is loud, or when the reply went on often enough. */
   yield(): void {
     const { clock, limits, floor, speaker, loudness } = this.#options;
     const now = clock.now();
-    const leftMs = (speaker.heldAt ?? now) + limits.yieldTotalMs - now;
+    const leftMs = Math.max(0, (speaker.heldAt ?? now) + limits.yieldTotalMs - now);
     floor.wait(Math.min(limits.yieldMs, leftMs), () => {
-      floor.take(loudness.loud || !speaker.resumable ? "near" : "nothing");
+      if (!loudness.loud) floor.take(this.#mayGoOn ? "nothing" : "near");
+      else if (this.goOn && leftMs > limits.yieldMs) this.yield();
+      // The agent is silent already: to wait a little longer costs a caller who speaks nothing.
+      else floor.wait(Math.min(limits.yieldMs, leftMs), () => floor.take(this.goOn ? "nothing" : "near"));
     });
   }
 
   /** The sound is over; its words may still come. */
   judge(): void {
-    const { limits, floor, speaker } = this.#options;
-    floor.wait(limits.judgeMs, () => floor.take(speaker.resumable ? "nothing" : "near"));
+    const { limits, floor } = this.#options;
+    // A whole utterance of which no word was understood is no cough: the caller is asked to say it again.
+    const said = !this.goOn && this.#options.loudness.loud && this.#soundMs >= limits.soundMs;
+    floor.wait(limits.judgeMs, () => floor.take(this.#mayGoOn && !said ? "nothing" : "near"));
+  }
+
+  get #mayGoOn(): boolean {
+    return this.goOn || this.#options.speaker.resumable;
+  }
+
+  get #soundMs(): number {
+    const ear = this.#options.ear();
+    return ear?.voicedAt === undefined ? 0 : ear.voicedAt - ear.soundAt;
   }
 
   key(): void {

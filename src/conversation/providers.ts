@@ -24,6 +24,13 @@ export interface Hearing {
 
 export interface SpeechToText {
   readonly name: string;
+  /** Makes ready for callers of this kind, so that the first one is understood as soon as any other. */
+  prepare?(options: {
+    rate: SampleRate;
+    language: string;
+    hints: readonly string[];
+    signal: AbortSignal;
+  }): Promise<void>;
   /** `hints`: phrases the agent expects, most wanted first. */
   open(options: { rate: SampleRate; language: string; hints: readonly string[]; signal: AbortSignal }): Hearing;
   close(): Promise<void>;
@@ -34,6 +41,13 @@ export interface VoiceDetector {
   /** "speech" or "silence" at an edge, else undefined. */
   push(frame: Frame): "speech" | "silence" | undefined;
   readonly speaking: boolean;
+  /**
+   * A sudden sound is likely to be speech, and that is being looked into: for 120 ms at most, a few times a minute. Absent where
+   * there is no second opinion to wait for.
+   */
+  readonly hunch?: boolean;
+  /** Has edges told between two frames too, when a second opinion comes then. One listener; without one they wait for the next frame. */
+  onEdge?(listener: (edge: "speech") => void): void;
   /** How long it waits after the last voiced frame before it says "silence", and after the first before it says "speech", in ms. */
   readonly hangoverMs: number;
   readonly onsetMs: number;

@@ -9,6 +9,8 @@ import { Spoken } from "./spoken.ts";
 export type Stage = "llm" | "tts";
 
 export interface ReplyEvents {
+  /** The first frame is about to be written. */
+  begins(): void;
   /** The first frame was written to the media. */
   audio(): void;
   /** A piece went to the voice. */
@@ -44,6 +46,8 @@ export interface ReplyMoments {
 // Half a second of a reply that is only being prepared: more would be synthesised for nothing when the caller goes on.
 const PREPARED_FRAMES = 25;
 const WATCH_MS = 250;
+// Half a minute: the longest piece is shorter.
+const MAX_AHEAD_FRAMES = 1_500;
 // Longer replies are cut by their characters, long before this.
 const MAX_PIECES = 1_000;
 
@@ -164,17 +168,17 @@ export class Reply {
         if (this.#over) return;
         this.#announce(piece);
         this.#ttsSince = clock.now();
-        for await (const frame of this.#voice(piece)) {
+        const frames = new BoundedQueue<Frame>(MAX_AHEAD_FRAMES);
+        void this.#read(piece, frames);
+        for await (const frame of frames) {
           if (this.#over) return;
           this.#ttsSince = undefined;
           this.moments.frameAt ??= clock.now();
-          this.spoken.add(frame);
           if (!this.#put(frame)) await this.#room();
           if (this.#over) return;
-          this.#ttsSince = clock.now();
+          if (frames.length === 0) this.#ttsSince = clock.now();
         }
         this.#ttsSince = undefined;
-        this.spoken.end();
       }
       await this.#released.promise;
       if (this.moments.writtenAt !== undefined) await media.drained(signal);
@@ -191,6 +195,23 @@ export class Reply {
     this.#close();
     this.#ended = true;
     events.done();
+  }
+
+  /** Reads a piece to its end, ahead of what is played: its length is what tells which of its words were heard. */
+  async #read(piece: string, frames: BoundedQueue<Frame>): Promise<void> {
+    const { clock } = this.#options;
+    try {
+      for await (const frame of this.#voice(piece)) {
+        if (this.#over) break;
+        this.spoken.add(frame);
+        frames.push(frame);
+        while (frames.length >= MAX_AHEAD_FRAMES && !this.#over) await clock.sleep(WATCH_MS, this.#abort.signal);
+      }
+      this.spoken.end();
+      frames.close();
+    } catch (error) {
+      frames.fail(error);
+    }
   }
 
   #voice(piece: string): AsyncIterable<Frame> {
@@ -214,6 +235,7 @@ export class Reply {
   #write(frame: Frame): boolean {
     const { media, clock, events } = this.#options;
     if (this.moments.writtenAt !== undefined) return media.write(frame);
+    events.begins();
     this.#heardBeforeMs = media.heardMs;
     this.moments.writtenAt = clock.now();
     const room = media.write(frame);

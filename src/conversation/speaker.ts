@@ -11,6 +11,8 @@ import { Reply, type Stage } from "./reply.ts";
 import type { Tool } from "./tools.ts";
 
 export interface SpeakerEvents {
+  /** The first frame of a reply is about to be written. */
+  begins(): void;
   audio(): void;
   /** Heard to its end; `tools`: what it asks for. */
   done(tools: readonly ToolRequest[], kind: ReplyKind): void;
@@ -45,6 +47,10 @@ export class Speaker {
   /** A reply to the words so far, prepared before the pause has run out. */
   #draft: { readonly question: string; readonly reply: Reply } | undefined;
   #heldAt: number | undefined;
+  /** The hold is for a sound that may be none of the caller's. */
+  #unsure = false;
+  /** A reply that was heard to its end during such a hold. */
+  #late: Exchange | undefined;
   /** The agent's last words were a question. */
   asked = false;
   turns = 0;
@@ -114,28 +120,51 @@ export class Speaker {
     );
   }
 
-  /** Silence in this tick, and the reply stays. `soundAt`: when the caller's sound began. */
-  hold(soundAt: number): void {
+  /** Silence in this tick, and the reply stays. `soundAt`: when the caller's sound began. `sure`: it is known to be speech. */
+  hold({ soundAt, sure }: { soundAt: number; sure: boolean }): void {
     const now = this.#options.clock.now();
     this.#options.media.hold();
+    this.#unsure = !sure;
     this.#heldAt = now;
     if (this.#exchange) this.#exchange.bargeInMs = now - soundAt;
+  }
+
+  /** The sound that the agent is silent for is speech. */
+  sure(): void {
+    this.#unsure = false;
+    this.#finishLate();
+  }
+
+  /** The sound meant nothing, and not for the first time perhaps. */
+  forgive(): void {
+    if (this.#exchange) this.#exchange.resumes += 1;
   }
 
   resume(): void {
     this.#options.media.resume();
     this.#heldAt = undefined;
-    if (this.#exchange) this.#exchange.resumes += 1;
+    this.#unsure = false;
+    this.#finishLate();
+  }
+
+  #finishLate(): void {
+    const late = this.#late;
+    this.#late = undefined;
+    this.#onDone(late);
   }
 
   /** Silence in this tick, and the reply is gone. `interrupted`: the caller took the floor. Returns whether a reply was cut off. */
   cancel({ interrupted }: { interrupted: boolean }): boolean {
     const exchange = this.#exchange;
     const held = this.#heldAt !== undefined;
+    const late = this.#late === exchange;
     this.dropDraft();
     this.#exchange = undefined;
+    this.#late = undefined;
     this.#heldAt = undefined;
-    if (!exchange) {
+    this.#unsure = false;
+    if (exchange && late) this.#record(exchange, wholeOf(exchange));
+    if (!exchange || late) {
       // The reply had just been heard to its end: only the hold is left.
       if (held) this.#options.media.clear();
       return false;
@@ -173,6 +202,7 @@ export class Speaker {
       stallMs: limits.stallMs,
       maxCharacters: limits.replyCharacters,
       events: {
+        begins: () => events.begins(),
         audio: () => this.#onAudio(alive()),
         words: (text) => observer.agentWords(text),
         done: () => this.#onDone(alive()),
@@ -201,12 +231,16 @@ export class Speaker {
 
   #onDone(exchange: Exchange | undefined): void {
     if (!exchange) return;
+    if (this.#unsure) {
+      this.#late = exchange;
+      return;
+    }
     const { reply } = exchange;
     if (exchange.startMs === undefined) this.#commit(exchange);
     this.#exchange = undefined;
     // Whoever starts to speak at that very moment has the floor: then the tools are not asked for.
     const tools = this.#heldAt === undefined ? reply.tools : [];
-    this.#record(exchange, { heardMs: reply.spoken.ms, heardText: reply.spoken.text, interrupted: false, tools });
+    this.#record(exchange, { ...wholeOf(exchange), tools });
     this.#options.events.done(tools, exchange.kind);
   }
 
@@ -240,6 +274,12 @@ export class Speaker {
     return Math.round(now - this.#startedAt);
   }
 }
+
+const wholeOf = ({ reply: { spoken } }: Exchange) => ({
+  heardMs: spoken.ms,
+  heardText: spoken.text,
+  interrupted: false,
+});
 
 async function* fixed(text: string): AsyncGenerator<ReplyPart> {
   yield { type: "text", text };

@@ -1,7 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { Next } from "../call/engine.ts";
+import type { Leg, Next } from "../call/engine.ts";
 import type { Agent } from "./agent.ts";
+import type { ConversationObserver } from "./observer.ts";
 import type { ToolDefinition, ToolRequest } from "./providers.ts";
 
 /** What a tool did: the call goes elsewhere, or the model is told a result. */
@@ -17,11 +18,25 @@ export interface Tool {
   run(input: ToolRequest["input"], signal: AbortSignal): Promise<ToolOutcome>;
 }
 
-/** The tools that every agent has, as far as its file allows: `transfer` to the named targets, `hang_up`. */
-export function callTools({ targets, prompts }: Agent): readonly Tool[] {
-  return targets.length === 0
-    ? [hangUp(prompts.goodbye)]
-    : [transfer(targets, prompts.transfer), hangUp(prompts.goodbye)];
+/** What a tool may touch of the call. */
+export interface ToolCall {
+  readonly leg?: Partial<Pick<Leg, "sendDtmf">>;
+  readonly observer?: Pick<ConversationObserver, "note">;
+}
+
+/**
+ * The tools that every agent has, as far as its file and this call allow: `transfer` to the named targets, `hang_up`,
+ * `send_digits`, `note`.
+ */
+export function callTools({ targets, prompts }: Agent, { leg, observer }: ToolCall = {}): readonly Tool[] {
+  const press = leg?.sendDtmf?.bind(leg);
+  const note = observer?.note?.bind(observer);
+  return [
+    ...(targets.length === 0 ? [] : [transfer(targets, prompts.transfer)]),
+    hangUp(prompts.goodbye),
+    ...(press ? [sendDigits(press)] : []),
+    ...(note ? [takeNote(note)] : []),
+  ];
 }
 
 const transfer = (targets: readonly string[], words: string): Tool => ({
@@ -52,6 +67,50 @@ const hangUp = (words: string): Tool => ({
   words,
   farewell: true,
   run: async () => ({ next: { next: "hangup" } }),
+});
+
+const MAX_DIGITS = 32;
+const MAX_NOTE = 1000;
+
+const sendDigits = (press: (digits: string) => Promise<void>): Tool => ({
+  definition: {
+    name: "send_digits",
+    description:
+      "Presses keys towards the other side, such as an extension behind its menu. Never digits the caller told you in confidence.",
+    parameters: {
+      type: "object",
+      properties: { digits: { type: "string", pattern: `^[0-9*#A-D]{1,${MAX_DIGITS}}$` } },
+      required: ["digits"],
+      additionalProperties: false,
+    },
+  },
+  async run({ digits }) {
+    const keys = typeof digits === "string" || typeof digits === "number" ? String(digits).replace(/[\s-]/g, "") : "";
+    if (!new RegExp(`^[0-9*#A-D]{1,${MAX_DIGITS}}$`, "i").test(keys))
+      return { result: `This failed: digits are 0-9, *, # and A-D, at most ${MAX_DIGITS}. Nothing was pressed.` };
+    // What the PBX refuses is told to the model by whoever runs the tool.
+    await press(keys.toUpperCase());
+    return { result: "The digits were sent." };
+  },
+});
+
+const takeNote = (note: (text: string) => boolean): Tool => ({
+  definition: {
+    name: "note",
+    description: `Writes one thing worth keeping into the record of this call, in your own words, at most ${MAX_NOTE} characters.`,
+    parameters: {
+      type: "object",
+      properties: { text: { type: "string", maxLength: MAX_NOTE } },
+      required: ["text"],
+      additionalProperties: false,
+    },
+  },
+  async run({ text }) {
+    const words = typeof text === "string" ? text.replace(/\p{Cc}+/gu, " ").trim() : "";
+    if (words === "") return { result: "This failed: the note has no text." };
+    if (words.length > MAX_NOTE) return { result: `This failed: a note has at most ${MAX_NOTE} characters.` };
+    return { result: note(words) ? "Noted." : "This failed: the record takes no more notes." };
+  },
 });
 
 export interface ToolRun {

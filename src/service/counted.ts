@@ -31,6 +31,7 @@ const countVoice = (voice: TextToSpeech, count: Count): TextToSpeech => ({
 /** A recogniser is asked once a call; it has failed when it is lost before the call's end. */
 const countEar = (ear: SpeechToText, count: Count): SpeechToText => ({
   name: ear.name,
+  ...(ear.prepare && { prepare: ear.prepare.bind(ear) }),
   open(options) {
     const hearing = ear.open(options);
     const transcripts = counted(hearing.transcripts, { name: ear.name, count, ...options });

@@ -1,20 +1,21 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
-import { type CallRecord, handleCall } from "../call/call.ts";
+import { handleCall } from "../call/call.ts";
+import { type Cdr, type CdrStore, summaryOf } from "../call/cdr.ts";
 import type { Leg, Next } from "../call/engine.ts";
 import { converse } from "../conversation/conversation.ts";
 import { defaultLimits } from "../conversation/limits.ts";
-import type { ConversationObserver } from "../conversation/observer.ts";
 import type { LiveCalls } from "../server/live.ts";
 import type { Generation } from "./generation.ts";
-import { measureConversation, tellAll } from "./measure.ts";
+import { openRecord, type Record, recordRefusal } from "./record.ts";
 
 interface DeskOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly live: LiveCalls;
+  readonly store: CdrStore;
   readonly generation: () => Generation;
 }
 
@@ -39,21 +40,23 @@ export class Desk {
     return this.#closing;
   }
 
-  async onLeg(leg: Leg): Promise<void> {
+  async onLeg(leg: Leg, engine: string): Promise<void> {
     const { log, metrics } = this.#options;
     const generation = this.#options.generation();
     const reason = this.#refusal(generation);
     if (reason !== undefined) {
       metrics.fallbacks.inc({ reason });
       log.warn({ call: leg.id, reason }, "a call was refused and goes to the menu");
-      await leg.giveBack({ next: "menu", reason });
+      const next: Next = { next: "menu", reason };
+      await leg.giveBack(next);
+      recordRefusal(leg, next, { ...this.#options, engine });
       return;
     }
     const leave = generation.enter();
     this.#legs.add(leg);
     this.#count();
     try {
-      await runCall(leg, generation, { ...this.#options, taken: this.#taken });
+      await runCall(leg, generation, { ...this.#options, engine, taken: () => this.#taken.get(leg) });
     } finally {
       this.#legs.delete(leg);
       this.#taken.delete(leg);
@@ -105,59 +108,28 @@ export class Desk {
   }
 }
 
-type RecordOptions = DeskOptions & { readonly taken: ReadonlyMap<Leg, Next> };
-
-type Record = CallRecord & { readonly observer: ConversationObserver };
+interface CallOptions extends Pick<DeskOptions, "clock" | "log" | "metrics" | "live" | "store"> {
+  readonly engine: string;
+  readonly taken: () => Next | undefined;
+}
 
 /** One call, by the generation that it began with. */
-async function runCall(leg: Leg, generation: Generation, options: RecordOptions): Promise<void> {
+async function runCall(leg: Leg, generation: Generation, options: CallOptions): Promise<void> {
   const { clock, log } = options;
   const { agent, providers } = generation.agentFor(leg);
   const callLog = log.child({ call: leg.id, agent: agent.name });
   await handleCall<Record>(leg, {
     log: callLog,
-    openRecord: () => openRecord(leg, agent.name, options),
-    converse: (media, _leg, { observer }) =>
-      converse({
-        media,
-        leg,
-        agent,
-        providers,
-        clock,
-        log: callLog,
-        observer,
-        limits: defaultLimits,
-        signal: leg.signal,
-      }),
-    // What a call leaves behind is, for now, its line in the log.
-    saveRecord: async (record) => callLog.info(record, "call ended"),
+    openRecord: () => openRecord(leg, { ...options, agent: agent.name }),
+    async converse(media, _leg, record) {
+      const { observer } = record;
+      const { signal } = leg;
+      const limits = defaultLimits;
+      const next = await converse({ media, leg, agent, providers, clock, log: callLog, observer, limits, signal });
+      if (!signal.aborted) record.agreed();
+      return next;
+    },
+    // The store has it already, and writes it when the disk lets it.
+    saveRecord: async (cdr) => callLog.info(summaryOf(cdr as Cdr), "call ended"),
   });
-}
-
-function openRecord(leg: Leg, agent: string, { clock, metrics, live, taken }: RecordOptions): Record {
-  const entry = live.open(leg, agent);
-  const startMs = clock.now();
-  const marks: { [what: string]: number } = {};
-  let turns = 0;
-  const counter: ConversationObserver = { callerWords() {}, agentWords() {}, bargeIn() {}, turn: () => turns++ };
-  return {
-    observer: tellAll([measureConversation(metrics), counter, entry]),
-    mark(what) {
-      marks[`${what}Ms`] = Math.round(clock.now() - startMs);
-    },
-    close(agreed: Next) {
-      const next = taken.get(leg) ?? agreed;
-      entry.ended(next);
-      metrics.calls.inc({ direction: leg.direction, outcome: next.next });
-      if (next.next === "menu") metrics.fallbacks.inc({ reason: next.reason });
-      return {
-        durationMs: Math.round(clock.now() - startMs),
-        ...marks,
-        turns,
-        codec: leg.codec,
-        attempt: leg.attempt,
-        ...next,
-      };
-    },
-  };
 }

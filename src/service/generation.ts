@@ -45,7 +45,7 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
   }
   const ended = Promise.withResolvers<void>();
   const prepared = new AbortController();
-  for (const { agent, providers } of staff.values()) prepareVoice(agent, providers, log, prepared.signal);
+  for (const { agent, providers } of staff.values()) prepare(agent, providers, log, prepared.signal);
   const numberOf = (number: string) => (Object.hasOwn(config.numbers, number) ? config.numbers[number] : undefined);
   let calls = 0;
   let retired = false;
@@ -84,11 +84,20 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
 /** Both rates that a call can have. */
 const RATES = [8000, 16_000] as const;
 
-/** What the agent says in every call is spoken ahead, so that its first frame is there at once. A failure only costs that. */
-function prepareVoice(agent: Agent, { tts }: ConversationProviders, log: Log, signal: AbortSignal): void {
-  warmVoice({ agent, tts, rates: RATES, signal }).catch((error: unknown) => {
-    if (!signal.aborted) log.warn({ err: error, agent: agent.name }, "the agent's own sentences could not be prepared");
-  });
+/**
+ * What the agent says in every call is spoken ahead, so that its first frame is there at once, and the recogniser learns
+ * what its callers say. A failure only costs that.
+ */
+function prepare(agent: Agent, { tts, stt }: ConversationProviders, log: Log, signal: AbortSignal): void {
+  const { name, language, hints } = agent;
+  const failed = (what: string) => (error: unknown) => {
+    if (!signal.aborted) log.warn({ err: error, agent: name }, what);
+  };
+  const spoken = warmVoice({ agent, tts, rates: RATES, signal });
+  spoken.catch(failed("the agent's own sentences could not be prepared"));
+  // Most callers come by telephone codecs; a wideband caller's first words may come a second later.
+  const heard = stt.prepare?.({ rate: 8000, language, hints, signal });
+  heard?.catch(failed("the recogniser could not be prepared"));
 }
 
 /** The agent as a conversation wants it. */

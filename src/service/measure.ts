@@ -43,5 +43,12 @@ export function tellAll(observers: readonly ConversationObserver[]): Conversatio
     turn(turn) {
       for (const observer of observers) observer.turn(turn);
     },
+    key(digit) {
+      for (const observer of observers) observer.key?.(digit);
+    },
+    note(text) {
+      // Whoever keeps notes decides; without anybody there is nobody to keep it.
+      return observers.map((observer) => observer.note?.(text) ?? false).some((kept) => kept);
+    },
   };
 }

@@ -18,6 +18,8 @@ export interface SupervisorOptions {
   readonly restartMaxMs: number;
   readonly drainSeconds: number;
   readonly signals: Signals;
+  /** At the start and whenever a worker has ended: what it left behind can be put in order. Must not reject. */
+  readonly onNoWorker?: () => Promise<void>;
   readonly notifier: (healthy: () => boolean) => Notifier;
   /** 0 to 1. */
   readonly random: () => number;
@@ -34,6 +36,8 @@ export interface Signals {
 /** A worker that lived this long was a good start: the next restart is immediate again. */
 const GOOD_LIFE_MS = 60_000;
 const RESTART_FIRST_MS = 250;
+/** What putting in order may take in the end. */
+const ORDER_MS = 2000;
 /** What a worker gets for closing down once its calls are gone, or once it was told to hurry. */
 const LEAVE_MS = 3000;
 
@@ -52,7 +56,13 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
   // A configuration may be broken while it is edited: a worker that dies in that moment is started with the last good one.
   const lastGood = { snapshot: undefined as unknown };
   let failures = 0;
+  // No start waits for it: callers are waiting.
+  let order = Promise.resolve();
+  const putInOrder = (): void => {
+    order = order.then(options.onNoWorker);
+  };
   try {
+    putInOrder();
     while (!stop.signal.aborted) {
       const startedAt = clock.now();
       worker = new Worker({
@@ -72,6 +82,7 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
       });
       log.info({ pid: worker.pid }, "worker started");
       const end = await worker.ended;
+      putInOrder();
       if (stop.signal.aborted) return wishes.hurried && end.signal !== null ? 0 : (end.code ?? 0);
       if (end.failure && !everReady) return end.failure.exitCode;
       if (end.wasReady && clock.now() - startedAt > GOOD_LIFE_MS) {
@@ -87,6 +98,9 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
     }
     return 0;
   } finally {
+    const over = new AbortController();
+    await Promise.race([order, clock.sleep(ORDER_MS, over.signal).catch(() => undefined)]);
+    over.abort();
     wishes.close();
     notifier.close();
   }

@@ -30,13 +30,19 @@ export function systemdNotifier({
   healthy: () => boolean;
 }): Notifier {
   let told = false;
-  const notify = (...assignments: string[]): void => {
-    if (!env.NOTIFY_SOCKET) return;
-    execFile("systemd-notify", assignments, { timeout: NOTIFY_TIMEOUT_MS, env: { ...env } }, (error) => {
-      if (!error || told) return;
-      told = true;
-      log.warn({ err: error }, "systemd could not be told about the service: is systemd-notify installed?");
+  const say = (assignments: readonly string[]): Promise<void> =>
+    new Promise((resolve) => {
+      execFile("systemd-notify", assignments, { timeout: NOTIFY_TIMEOUT_MS, env: { ...env } }, (error) => {
+        resolve();
+        if (!error || told) return;
+        told = true;
+        log.warn({ err: error }, "systemd could not be told about the service: is systemd-notify installed?");
+      });
     });
+  // One after the other: RELOADING=1 that overtakes READY=1 would leave the unit reloading for ever.
+  let queue = Promise.resolve();
+  const notify = (...assignments: string[]): void => {
+    if (env.NOTIFY_SOCKET) queue = queue.then(() => say(assignments));
   };
   const watchdogMs = env.NOTIFY_SOCKET ? Number(env.WATCHDOG_USEC ?? 0) / 1000 : 0;
   const timer = watchdogMs >= 100 ? clock.every(watchdogMs / 2, () => healthy() && notify("WATCHDOG=1")) : undefined;

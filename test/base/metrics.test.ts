@@ -16,6 +16,8 @@ test("an administrator finds the documented names, and no two workers count into
     "sidetone_fallbacks_total",
     "sidetone_frames_dropped_total",
     "sidetone_provider_requests_total",
+    "sidetone_record_failures_total",
+    "sidetone_recordings_total",
     "sidetone_reply_latency_seconds",
     "sidetone_stage_seconds",
   ]);

@@ -15,7 +15,7 @@ describe("a bad sidetone.yaml says what is wrong, where, and what is allowed", (
     {
       what: "a key nobody knows",
       text: service("zebra: 1\n"),
-      says: 'sidetone.yaml:6:1: unknown key "zebra" at the top; allowed here: engines, agents, defaultAgent, providers, server, limits, supervisor, log, sounds, stateDir, cacheDir',
+      says: 'sidetone.yaml:6:1: unknown key "zebra" at the top; allowed here: engines, agents, defaultAgent, providers, server, limits, supervisor, log, records, recording, sounds, stateDir, cacheDir',
     },
     {
       what: "text for a number",
@@ -249,6 +249,11 @@ describe("a bad agent file", () => {
       what: "a number that YAML took for a number",
       text: `${SOUND_AGENT}numbers: [100]\n`,
       says: "agents/reception.yaml:4:11: numbers[0]: found 100; expected text",
+    },
+    {
+      what: "a transfer to somebody the agent may not transfer to",
+      text: "greeting: Hello.\nscript:\n  else: Pardon?\n  to: suport\ntargets: [support, sales]\n",
+      says: 'agents/reception.yaml:4:7: script.to: found "suport"; expected one of targets: support, sales. Did you mean "support"?',
     },
     {
       what: "a script's unknown key",

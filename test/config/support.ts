@@ -38,7 +38,11 @@ export const catalogue: Catalogue = {
     fakeModule("stt", "cloud", z.strictObject({ apiKey: z.string().min(1) }), "api.example.com"),
     fakeModule("tts", "cloud", z.strictObject({ apiKey: z.string().min(1) }), "api.example.com"),
   ],
-  script: z.strictObject({ else: z.string() }),
+  script: z.strictObject({ else: z.string(), to: z.string().optional() }),
+  targetsOf: (script) => {
+    const { to } = script as { to?: string };
+    return to === undefined ? [] : [{ target: to, path: ["to"] }];
+  },
   defaults: { vad: "fvad", stt: "pocketsphinx", llm: "scripted", tts: "flite" },
 };
 

@@ -76,7 +76,13 @@ describe("what was heard", () => {
 });
 
 describe("words while the agent speaks", () => {
-  const about = { language: "en", playing: "we are open from nine in the morning", near: undefined, leaving: false };
+  const about = {
+    language: "en",
+    playing: "we are open from nine in the morning",
+    near: undefined,
+    far: false,
+    leaving: false,
+  };
   test.each([
     ["mm-hm", false],
     ["okay right", false],

@@ -68,6 +68,8 @@ export class FakeEar implements SpeechToText {
   partials = true;
   /** It takes everything and says nothing. */
   hangs = false;
+  /** How sure it is of its finals. */
+  confidence: number | undefined;
   opened = 0;
   frames = 0;
   finishes = 0;
@@ -112,7 +114,9 @@ export class FakeEar implements SpeechToText {
         this.finishes += 1;
         const text = this.#words.join(" ");
         this.#words = [];
-        if (!this.hangs) this.#clock.after(this.finalMs, () => push(transcripts, text, true));
+        const { confidence } = this;
+        if (!this.hangs)
+          this.#clock.after(this.finalMs, () => push(transcripts, text, { final: true, turnEnd: false, confidence }));
       },
       transcripts,
     };
@@ -121,10 +125,21 @@ export class FakeEar implements SpeechToText {
   async close(): Promise<void> {}
 
   #emit(text: string, final: boolean, turnEnd = false): void {
-    if (this.#transcripts && !this.hangs) push(this.#transcripts, text, final, turnEnd);
+    if (this.#transcripts && !this.hangs) push(this.#transcripts, text, { final, turnEnd });
   }
 }
 
-const push = (to: BoundedQueue<Transcript>, text: string, final: boolean, turnEnd = false): void => {
-  to.push({ text, final, startMs: 0, endMs: 0, ...(turnEnd && { turnEnd }) });
+const push = (
+  to: BoundedQueue<Transcript>,
+  text: string,
+  { final, turnEnd, confidence }: { final: boolean; turnEnd: boolean; confidence?: number | undefined },
+): void => {
+  to.push({
+    text,
+    final,
+    startMs: 0,
+    endMs: 0,
+    ...(turnEnd && { turnEnd }),
+    ...(confidence !== undefined && { confidence }),
+  });
 };

@@ -4,6 +4,7 @@ import type { MediaStream } from "../../src/audio/stream.ts";
 import type { Clock, Timer } from "../../src/base/clock.ts";
 
 const SPEECH_FLOOR = 900;
+const MUSIC_FLOOR = 200;
 
 /** The media of a call whose PBX plays one frame every 20 ms of what it was handed, and forgets the rest when flushed. */
 export class FakeMedia implements MediaStream {
@@ -16,8 +17,11 @@ export class FakeMedia implements MediaStream {
   #listener: (frame: Frame) => void = () => {};
   #soundUntil = 0;
   #sound = 0;
+  #seed = 1;
   /** What the caller heard of the agent: the first sample of each frame of speech, with its time. */
   readonly heard: { readonly atMs: number; readonly sample: number }[] = [];
+  /** How many frames of music the caller heard, but for those that begin with a quiet sample. */
+  music = 0;
   closed = false;
   held = false;
 
@@ -45,6 +49,9 @@ export class FakeMedia implements MediaStream {
   }
   onFrame(listener: (frame: Frame) => void): void {
     this.#listener = listener;
+  }
+  onSent(listener: (pcm: Int16Array, playsAtMs: number) => void): void {
+    this.#playout.onSent(listener);
   }
   write(frame: Frame): boolean {
     return this.#playout.write(frame);
@@ -75,8 +82,14 @@ export class FakeMedia implements MediaStream {
 
   #tick(): void {
     const sample = this.#queue.shift() ?? 0;
+    if (Math.abs(sample) >= MUSIC_FLOOR && Math.abs(sample) < SPEECH_FLOOR) this.music += 1;
     if (sample >= SPEECH_FLOOR) this.heard.push({ atMs: this.#clock.now(), sample });
-    this.#caller.fill(this.#clock.now() <= this.#soundUntil ? this.#sound : 0);
+    const level = this.#clock.now() <= this.#soundUntil ? this.#sound : 0;
+    // Noise, so that it is like nothing that the agent says.
+    for (let at = 0; at < this.#caller.length; at += 1) {
+      this.#seed = (Math.imul(this.#seed, 1_664_525) + 1_013_904_223) | 0;
+      this.#caller[at] = this.#seed < 0 ? -level : level;
+    }
     this.#listener({ pcm: this.#caller, rate: this.rate });
   }
 }

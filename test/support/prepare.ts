@@ -11,7 +11,7 @@ declare module "vitest" {
   }
 }
 
-const strict = process.env["CI"] === "true";
+const strict = process.env.CI === "true";
 const progress = (line: string): void => void process.stdout.write(`· ${line}\n`);
 
 async function orSkip<T>(what: string, prepare: () => Promise<T>): Promise<T | null> {

@@ -1,9 +1,12 @@
+import { join } from "node:path";
 import type { Command } from "commander";
 import { systemClock } from "../../base/clock.ts";
 import { isCancellation, OutsideError } from "../../base/errors.ts";
 import { createLog } from "../../base/log.ts";
+import { folderFor } from "../../config/folders.ts";
 import type { Turn } from "../../conversation/turn.ts";
 import { CommandError, EXIT, EXIT_HELP } from "../exit.ts";
+import { aftermath, recordsDirOf } from "./aftermath.ts";
 import type { Check, DemoFailover, DemoResult, DemoTurn } from "./result.ts";
 import { type FirstCall, firstCall, secondCall } from "./scenes.ts";
 import { jsonScreen, type Screen, terminalScreen } from "./screen.ts";
@@ -61,11 +64,18 @@ async function play({ service, actors }: Stage, screen: Screen, signal: AbortSig
   screen.scene("The first call: questions, one over the answer, and a person");
   const first = await firstCall(actors);
   const firstTurns = turns.slice();
+  const left = await aftermath({
+    recordsDir: recordsDirOf(service.stateDir),
+    copyTo: join(folderFor("cache", process.env), "demo/first-call.wav"),
+    clock: actors.clock,
+    signal,
+  });
+  screen.aftermath(left);
   screen.scene("The second call: the worker dies in mid-sentence");
   const failover = await secondCall(actors);
   await show;
-  const result = resultOf(firstTurns, first, failover);
-  const checks = checksOf(result);
+  const result = { ...resultOf(firstTurns, first, failover), recording: left.recording, cdr: left.cdr };
+  const checks = checksOf(result, first);
   const whole = { ...result, ok: checks.every(({ ok }) => ok) };
   screen.summary(whole, checks);
   return whole;
@@ -90,13 +100,18 @@ async function follow(events: ReturnType<Stage["service"]["events"]>, screen: Sc
   }
 }
 
-function resultOf(turns: readonly Turn[], first: FirstCall, failover: DemoFailover): DemoResult {
+function resultOf(
+  turns: readonly Turn[],
+  first: FirstCall,
+  failover: DemoFailover,
+): Omit<DemoResult, "recording" | "cdr"> {
   const shown = turns.map((turn, index): DemoTurn => {
     const atCallerMs = first.repliesAfterMs[index];
     return {
       caller: turn.caller.text,
       agent: turn.agent?.text ?? "",
       heardMs: Math.round(turn.agent?.heardMs ?? 0),
+      heard: turn.agent?.heardText ?? "",
       interrupted: turn.interrupted,
       latencyMs: { ...turn.latency, ...(atCallerMs === undefined ? {} : { atCallerMs: Math.round(atCallerMs) }) },
     };
@@ -107,14 +122,15 @@ function resultOf(turns: readonly Turn[], first: FirstCall, failover: DemoFailov
     bargeInMs: first.bargeInMs,
     transfer: first.transferred,
     failover,
-    recording: null,
-    cdr: null,
   };
 }
 
 /** Everything that the demo promises to show. */
-function checksOf({ turns, bargeInMs, transfer, failover }: DemoResult): Check[] {
-  const [greeting, hours, parking, person] = turns;
+function checksOf(
+  { turns, bargeInMs, transfer, failover, recording, cdr }: DemoResult,
+  { wentOn }: FirstCall,
+): Check[] {
+  const [greeting, hours, parking, appointment, keys, prompt, person] = turns;
   const answers = (turn: DemoTurn | undefined, words: RegExp): boolean => words.test(turn?.agent ?? "");
   return [
     { what: "the agent greeted the caller", ok: (greeting?.heardMs ?? 0) > 0 },
@@ -123,10 +139,26 @@ function checksOf({ turns, bargeInMs, transfer, failover }: DemoResult): Check[]
       what: "the caller talked over the answer, and the agent was silent",
       ok: hours?.interrupted === true && bargeInMs !== null && bargeInMs < 1000,
     },
+    { what: 'neither a cough nor an "mm-hm" cost the answer', ok: wentOn && (hours?.heardMs ?? 0) > 4000 },
+    {
+      what: "of the answer that was talked over, the agent knows only what was heard",
+      ok: hours !== undefined && hours.heard !== hours.agent && hours.agent.startsWith(hours.heard),
+    },
     { what: "the question over the answer was answered", ok: answers(parking, /building/i) },
+    {
+      what: "keys were understood as an answer",
+      ok:
+        answers(appointment, /number/i) && keys?.caller.startsWith("55012") === true && answers(keys, /call you back/i),
+    },
+    { what: "a silent caller was asked again", ok: prompt?.caller === "" && prompt.heardMs > 0 },
     {
       what: "the wish to speak to someone led to the support phone, which was heard",
       ok: person !== undefined && transfer,
+    },
+    { what: "the call was recorded by the PBX", ok: recording !== null && recording.seconds > 10 },
+    {
+      what: "the call is on record, with every turn",
+      ok: cdr?.next?.next === "transfer" && cdr.turns.length === turns.length,
     },
     { what: "the worker was killed, and the caller heard the static menu", ok: failover.menu },
     { what: "2 in the menu led to the support phone, which was heard", ok: failover.connected },

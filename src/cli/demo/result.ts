@@ -1,10 +1,14 @@
+import type { Cdr } from "../../call/cdr.ts";
 import type { TurnLatency } from "../../conversation/turn.ts";
+import type { DemoRecording } from "./aftermath.ts";
 
 /** One exchange as the demo saw it. Times marked "at the line" were taken from the caller's RTP packets. */
 export interface DemoTurn {
   readonly caller: string;
   readonly agent: string;
   readonly heardMs: number;
+  /** The words of it that the caller heard, which is what the agent knows of it. */
+  readonly heard: string;
   readonly interrupted: boolean;
   /** The service's own stages, and `atCallerMs`: the caller's last speech packet to the agent's first, at the line. */
   readonly latencyMs: TurnLatency & { readonly atCallerMs?: number };
@@ -27,8 +31,10 @@ export interface DemoResult {
   readonly bargeInMs: number | null;
   readonly transfer: boolean;
   readonly failover: DemoFailover;
-  readonly recording: null;
-  readonly cdr: null;
+  /** The first call's, by the PBX; null where there is none. */
+  readonly recording: DemoRecording | null;
+  /** The first call's record. */
+  readonly cdr: Cdr | null;
 }
 
 /** One thing that must have happened for the demo to succeed. */

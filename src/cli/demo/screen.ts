@@ -1,4 +1,6 @@
 import type { Turn } from "../../conversation/turn.ts";
+import { cdrPage } from "../cdr-text.ts";
+import type { Aftermath } from "./aftermath.ts";
 import type { Check, DemoResult } from "./result.ts";
 
 /** Where the demo shows what happens. With `--json` only progress is shown, and on the other channel. */
@@ -8,6 +10,7 @@ export interface Screen {
   words(who: "caller" | "agent" | "menu" | "phone", text: string): void;
   turn(turn: Turn): void;
   note(text: string): void;
+  aftermath(left: Aftermath): void;
   summary(result: DemoResult, checks: readonly Check[]): void;
 }
 
@@ -48,6 +51,15 @@ export function terminalScreen(out: Output): Screen {
       );
     },
     note: (text) => line(paint("dim", `          ${text}`)),
+    aftermath: ({ cdr, recording, waveform }) => {
+      if (cdr) {
+        line(paint("bold", "\nThe record of it (sidetone cdr show)"));
+        for (const fact of cdrPage(cdr).split("\n\n")[0]?.trimEnd().split("\n") ?? []) line(`  ${fact}`);
+      }
+      if (!recording) return;
+      line(paint("bold", `\nThe recording, ${recording.seconds} s, by the PBX: ${recording.path}`));
+      for (const side of waveform) line(`  ${side}`);
+    },
     summary: (result, checks) => {
       line(`\n${paint("bold", "What was measured, at the caller's RTP")}`);
       for (const row of table(result)) line(row && `  ${row}`);
@@ -66,6 +78,7 @@ export function jsonScreen({ out, progress }: { out: Output; progress: Output })
     words() {},
     turn() {},
     note() {},
+    aftermath() {},
     summary: (result) => void out.write(`${JSON.stringify(result)}\n`),
   };
 }

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { extname, join, resolve } from "node:path";
 import { stringify } from "yaml";
 import type { RunningAsterisk } from "../../../deploy/engines/asterisk.ts";
+import { findProgram } from "../../../deploy/engines/command.ts";
 import type { Clock } from "../../base/clock.ts";
 import { OutsideError } from "../../base/errors.ts";
 import { packageFolder } from "../../base/package.ts";
@@ -18,8 +19,11 @@ const LOOK_MS = 50;
 
 /** The service as an administrator runs it: its own process, a supervisor with a worker, a configuration in a file. */
 export interface DemoService {
+  /** The supervisor. */
+  readonly pid: number;
   readonly configFile: string;
   readonly logFile: string;
+  readonly stateDir: string;
   /** The worker that is up now. */
   workerPid(): Promise<number>;
   /** Resolves when calls are answered. Rejects with the service's last words. */
@@ -63,8 +67,10 @@ export async function startDemoService({
   const get = (path: string, signal: AbortSignal): Promise<Response> =>
     fetch(url + path, { signal, headers: { authorization: `Bearer ${readToken(stateDir) ?? ""}` } });
   return {
+    pid: child.pid ?? 0,
     configFile,
     logFile,
+    stateDir,
     async workerPid() {
       const response = await get("/healthz", AbortSignal.timeout(2000));
       const { pid } = (await response.json()) as { pid: number };
@@ -95,7 +101,10 @@ async function spawnService(configFile: string, logFile: string): Promise<ChildP
   try {
     const args = ["--disable-warning=ExperimentalWarning", MAIN, "run", "--config", configFile];
     // In a group of its own: Ctrl-C in the terminal reaches the demo first, which ends its parts in order.
-    const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log.fd, log.fd] });
+    // With setpriv it goes also when we are killed and cannot end anything.
+    const setpriv = await findProgram("setpriv");
+    const [program = "", ...rest] = [...(setpriv ? [setpriv, "--pdeathsig", "TERM"] : []), process.execPath, ...args];
+    const child = spawn(program, rest, { detached: true, stdio: ["ignore", log.fd, log.fd] });
     await once(child, "spawn");
     return child;
   } finally {

@@ -59,7 +59,12 @@ export async function setStage({ clock, log, screen, signal, undo }: StageOption
   const asterisk = await startAsterisk({ install, phones, sounds, signal });
   undo.defer(() => asterisk.stop());
   progress("starting Sidetone through its supervisor");
-  const service = await startDemoService({ asterisk, dir, clock });
+  const service = await startDemoService({
+    asterisk,
+    dir,
+    clock,
+    settings: { recording: { mode: "agent", consent: "none" } },
+  });
   undo.defer(() => service.stop());
   const [lines, support] = await Promise.all([
     wordsOf(voice, signal),
@@ -97,5 +102,11 @@ export async function setStage({ clock, log, screen, signal, undo }: StageOption
 
 async function wordsOf(voice: TextToSpeech, signal: AbortSignal): Promise<Actors["lines"]> {
   const speak = (line: Line) => spoken(voice, { text: LINES[line], as: VOICES.caller, signal });
-  return { hours: await speak("hours"), parking: await speak("parking"), person: await speak("person") };
+  return {
+    hours: await speak("hours"),
+    parking: await speak("parking"),
+    agreeing: await speak("agreeing"),
+    appointment: await speak("appointment"),
+    person: await speak("person"),
+  };
 }

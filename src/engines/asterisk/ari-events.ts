@@ -23,6 +23,7 @@ export type AriEvent =
       readonly channel: string;
     }
   | { readonly type: "digit"; readonly channel: string; readonly digit: string; readonly durationMs: number }
+  | { readonly type: "recorded"; readonly call: string }
   | { readonly type: "hold"; readonly channel: string }
   | { readonly type: "unhold"; readonly channel: string }
   | { readonly type: "gone"; readonly channel: string; readonly cause: number; readonly destroyed: boolean };
@@ -39,6 +40,7 @@ export const WANTED_EVENTS = [
 ] as const;
 
 export const LENT = "SidetoneMedia";
+export const RECORDED = "SidetoneRecorded";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -66,7 +68,7 @@ export function parseEvent(message: unknown): AriEvent | "ignored" | "malformed"
   const channel = textOf(child(message, "channel"), "id");
   switch (message.type) {
     case "ChannelUserevent":
-      return message.eventname === LENT ? parseLent(child(message, "userevent"), channel) : "ignored";
+      return parseUserevent(message, channel);
     case "ChannelDtmfReceived": {
       const digit = textOf(message, "digit").toUpperCase();
       if (!isId(channel) || !/^[0-9*#A-D]$/.test(digit)) return "malformed";
@@ -83,6 +85,14 @@ export function parseEvent(message: unknown): AriEvent | "ignored" | "malformed"
     default:
       return "ignored";
   }
+}
+
+function parseUserevent(message: Json, channel: string): AriEvent | "ignored" | "malformed" {
+  const fields = child(message, "userevent");
+  if (message.eventname === LENT) return parseLent(fields, channel);
+  if (message.eventname !== RECORDED) return "ignored";
+  const call = textOf(fields, "call");
+  return isId(call) ? { type: "recorded", call } : "malformed";
 }
 
 function parseLent(fields: Json, channel: string): AriEvent | "malformed" {

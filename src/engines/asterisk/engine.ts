@@ -3,9 +3,10 @@ import { codeOf, isCancellation, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
+import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import { AmiClient } from "./ami.ts";
 import { AriClient, AriError } from "./ari.ts";
-import type { AriEvent } from "./ari-events.ts";
+import { type AriEvent, fieldOf } from "./ari-events.ts";
 import { AudioSocketServer } from "./audiosocket.ts";
 import { readCaller } from "./caller.ts";
 import { capabilityOf, mediaKindOf } from "./capability.ts";
@@ -13,12 +14,15 @@ import { AsteriskLeg, type Caller, causeOf, nobody } from "./leg.ts";
 import { type Line, type LineCounts, noCounts } from "./line.ts";
 import { openWebsocketMedia } from "./media.ts";
 import type { AsteriskOptions } from "./options.ts";
-import { lookAround } from "./waiting.ts";
+import { AsteriskRecording, parseRecordingWord, rawOf, tellPolicy } from "./recording.ts";
+import { livingCalls, lookAround } from "./waiting.ts";
 
 export interface EngineContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics?: Metrics;
+  /** Without one, the dialplan records what it was told the last time. */
+  readonly recordings?: RecordingStore;
 }
 
 type Lent = Extract<AriEvent, { type: "lent" }>;
@@ -35,8 +39,12 @@ const BEAT = "SIDETONE_BEAT";
 const BEAT_MS = 500;
 // How long a word that could not be said is kept, for the second time that its call is offered.
 const UNSAID_MS = 5000;
+// Another controller has a call within 100 ms of its being lent, if it has it at all.
+const OTHERS_MS = 200;
 const DIGIT_DURATION_MS = "120";
 const COUNT_MS = 1000;
+// How soon somebody looks for recordings whose worker has died.
+const SWEEP_MS = 10_000;
 
 export function createAsterisk(options: AsteriskOptions, context: EngineContext): Engine {
   return new AsteriskEngine(options, context);
@@ -55,16 +63,20 @@ class AsteriskEngine implements Engine {
   readonly #lines = new Set<Line>();
   readonly #unsaid = new Map<string, Next>();
   readonly #counts: LineCounts = noCounts();
+  readonly #recordings: RecordingStore | undefined;
+  /** Calls of ours that are recorded: until the dialplan says that it has stopped, or the channel is gone. */
+  readonly #recorded = new Map<string, RawRecording>();
   #audiosocket: AudioSocketServer | undefined;
   #onLeg: OnLeg = () => Promise.resolve();
   #signal: AbortSignal = AbortSignal.abort();
   #draining = false;
 
-  constructor(options: AsteriskOptions, { clock, log, metrics }: EngineContext) {
+  constructor(options: AsteriskOptions, { clock, log, metrics, recordings }: EngineContext) {
     this.#options = options;
     this.#clock = clock;
     this.#log = log;
     this.#metrics = metrics;
+    this.#recordings = recordings;
     this.#ari = new AriClient({
       options: options.ari,
       clock,
@@ -90,8 +102,10 @@ class AsteriskEngine implements Engine {
     const clients = new AbortController();
     const running = [this.#ari.run(clients.signal), this.#ami.run(clients.signal)];
     const counting = this.#clock.every(COUNT_MS, () => this.#showCounts());
+    const sweeping = this.#clock.every(SWEEP_MS, () => this.#sweep());
     await this.#beat(signal);
     counting.cancel();
+    sweeping.cancel();
     await this.#stopBeat();
     clients.abort();
     await Promise.all(running);
@@ -142,6 +156,10 @@ class AsteriskEngine implements Engine {
     signal.throwIfAborted();
     for (const [call, { leg }] of this.#claims) if (leg && !channels.has(call)) leg.end("normal");
     for (const offer of waiting) this.#onLent(offer);
+    if (this.#recordings) await tellPolicy(this.#ari, { policy: this.#recordings.policy, log: this.#log });
+    // Whatever ended while nobody listened, here or under a worker that has died.
+    for (const call of this.#recorded.keys()) if (!channels.has(call)) this.#recorded.delete(call);
+    this.#sweep();
     if (!this.#draining) await this.#beatOnce();
   }
 
@@ -162,6 +180,11 @@ class AsteriskEngine implements Engine {
       this.#onHold(event.channel, event.type === "hold" ? "held" : "resumed");
       return;
     }
+    if (event.type === "recorded") {
+      this.#finished(event.call);
+      return;
+    }
+    if (event.type === "gone" && event.destroyed) this.#finished(event.channel);
     const claim = this.#claims.get(event.channel);
     if (event.type === "digit")
       claim?.leg?.happened({ type: "dtmf", digit: event.digit, durationMs: event.durationMs });
@@ -181,9 +204,29 @@ class AsteriskEngine implements Engine {
     // Offered again: whatever we still hold of this call is over.
     this.#claims.get(offer.call)?.leg?.end("normal");
     const unsaid = this.#unsaid.get(offer.call);
-    if (unsaid || this.#draining)
-      this.#later(this.#refuse(offer, unsaid ?? { next: "menu", reason: "drain" }), "a call could not be refused");
+    if (unsaid) this.#later(this.#refuse(offer, unsaid), "a call could not be refused");
+    else if (this.#draining) this.#later(this.#leaveToOthers(offer), "a call could not be refused");
     else this.#later(this.#take(offer), "a call could not be taken");
+  }
+
+  /**
+   * While we drain, a call is lent because another one's heart beats, and is that one's to take; or it came in the moment
+   * before our own heartbeat was taken back, and nobody will.
+   */
+  async #leaveToOthers(offer: Lent): Promise<void> {
+    if ((await this.#ari.variable(BEAT)) !== "0") await this.#clock.sleep(OTHERS_MS);
+    if (!(await this.#isTaken(offer))) await this.#refuse(offer, { next: "menu", reason: "drain" });
+  }
+
+  /** Whether somebody's media is connected to the offered channel, or was. */
+  async #isTaken({ channel }: Lent): Promise<boolean> {
+    if (channel === "") return false;
+    try {
+      return fieldOf(await this.#ari.request("GET", `channels/${channel}`), "state") === "Up";
+    } catch (error) {
+      if (error instanceof AriError && error.status === 404) return true;
+      throw error;
+    }
   }
 
   /** Sets the variables and ends the media channel, so that the caller does not wait out the dialplan's half second. */
@@ -255,12 +298,17 @@ class AsteriskEngine implements Engine {
   }
 
   async #runLeg(offer: Lent, claim: Claim, line: Line, caller: Caller): Promise<void> {
+    const word = parseRecordingWord(caller.recording);
+    const recording = { call: offer.call, word, store: this.#recordings, ami: this.#ami, log: this.#log };
+    const raw = word && rawOf(word);
+    if (raw) this.#recorded.set(offer.call, raw);
     const leg = new AsteriskLeg({
       id: offer.call,
       attempt: offer.attempt,
       caller,
       line,
       clock: this.#clock,
+      recording: new AsteriskRecording(recording),
       tell: (next) => this.#tell(offer.call, next),
       press: (digit) => this.#press(offer.call, digit),
     });
@@ -317,6 +365,16 @@ class AsteriskEngine implements Engine {
 
   async #press(call: string, digit: string): Promise<void> {
     await this.#ami.action("PlayDTMF", { Channel: call, Digit: digit, Duration: DIGIT_DURATION_MS });
+  }
+
+  #finished(call: string): void {
+    const raw = this.#recorded.get(call);
+    if (raw) this.#recordings?.finished(raw);
+    this.#recorded.delete(call);
+  }
+
+  #sweep(): void {
+    this.#recordings?.sweep(() => livingCalls(this.#ari));
   }
 
   #showCounts(): void {

@@ -19,11 +19,15 @@ export interface InspectContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Calls are to be recorded. */
+  readonly records?: boolean;
 }
 
 const CONNECT_MS = 5000;
 const LOOK_MS = 20;
 const NEEDED_ACTIONS = ["setvar", "playdtmf"];
+// Without it protected passages could not be left out of a recording.
+const RECORDING_ACTIONS = ["mixmonitormute"];
 
 const good = (what: string): Finding => ({ ok: true, what, todo: "" });
 const bad = (what: string, todo: string): Finding => ({ ok: false, what, todo });
@@ -86,17 +90,21 @@ function mediaFinding({ media }: AsteriskOptions, capability: Capability): Findi
   }
 }
 
-async function inspectAmi(options: AsteriskOptions, { clock, log, signal }: InspectContext): Promise<Finding[]> {
+async function inspectAmi(
+  options: AsteriskOptions,
+  { clock, log, signal, records }: InspectContext,
+): Promise<Finding[]> {
   const { host, port, user } = options.ami;
   const client = new AmiClient({ options: options.ami, clock, log });
   return visit(client, { clock, signal }, async () => {
     const allowed = await client.action("ListCommands");
-    const missing = NEEDED_ACTIONS.filter((action) => allowed[action] === undefined);
+    const needed = records ? [...NEEDED_ACTIONS, ...RECORDING_ACTIONS] : NEEDED_ACTIONS;
+    const missing = needed.filter((action) => allowed[action] === undefined);
     if (missing.length > 0)
       return [
         bad(
           `the manager user "${user}" may not use ${missing.join(", ")}`,
-          'Give it "write = call" in manager.conf, then: manager reload.',
+          `Give it "write = call" in manager.conf, then: manager reload${records ? "; mixmonitormute comes with app_mixmonitor.so" : ""}.`,
         ),
       ];
     return [good(`the manager interface answers at ${host}:${port} and lets "${user}" do what is needed`)];

@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { isCancellation, OutsideError } from "../../base/errors.ts";
 import { BoundedQueue } from "../../base/queue.ts";
 import type { HangupCause, Leg, LegEvent, Next } from "../../call/engine.ts";
+import type { Recording } from "../../call/recording.ts";
 import type { Line } from "./line.ts";
 
 /** Who calls, as the dialplan and the channel say. */
@@ -18,6 +19,8 @@ export interface Caller {
   readonly codec: string;
   /** The channel with which the call began: an own phone's, where the leg is the Local channel before it. */
   readonly origin: string;
+  /** SIDETONE_RECORDING, as the dialplan or another worker has left it. */
+  readonly recording: string;
 }
 
 export const nobody: Caller = {
@@ -31,6 +34,7 @@ export const nobody: Caller = {
   agent: "",
   codec: "",
   origin: "",
+  recording: "",
 };
 
 export interface LegOptions {
@@ -39,6 +43,7 @@ export interface LegOptions {
   readonly caller: Caller;
   readonly line: Line;
   readonly clock: Clock;
+  readonly recording: Recording;
   /** Sets what comes next, and resolves when the PBX has it. Never rejects: a dialplan that was told nothing goes to its menu. */
   readonly tell: (next: Next) => Promise<void>;
   readonly press: (digit: string) => Promise<void>;
@@ -63,6 +68,7 @@ export class AsteriskLeg implements Leg {
   readonly agent: string;
   readonly codec: string;
   readonly origin: string;
+  readonly recording: Recording;
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #tell: LegOptions["tell"];
@@ -72,7 +78,7 @@ export class AsteriskLeg implements Leg {
   #opened = false;
   #givenBack: Promise<void> | undefined;
 
-  constructor({ id, attempt, caller, line, clock, tell, press }: LegOptions) {
+  constructor({ id, attempt, caller, line, clock, recording, tell, press }: LegOptions) {
     this.id = id;
     this.attempt = attempt;
     this.from = caller.from;
@@ -85,6 +91,7 @@ export class AsteriskLeg implements Leg {
     this.agent = caller.agent;
     this.codec = caller.codec;
     this.origin = caller.origin;
+    this.recording = recording;
     this.#line = line;
     this.#clock = clock;
     this.#tell = tell;

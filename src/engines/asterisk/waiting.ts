@@ -7,6 +7,11 @@ type Lent = Extract<AriEvent, { type: "lent" }>;
 const LENDING = /sidetone-lend\^s\^1\(([^^)]+)\^(\d+)/;
 const MEDIA_ID = "MEDIA_WEBSOCKET_CONNECTION_ID";
 
+/** The ids of all channels. */
+export async function livingCalls(ari: Pick<AriClient, "request">): Promise<ReadonlySet<string>> {
+  return new Set(parseChannels(await ari.request("GET", "channels")).map(({ id }) => id));
+}
+
 /**
  * What there is after a connection was lost: the ids of all channels, and the calls that are being offered at this
  * moment, whose events nobody heard.

@@ -29,6 +29,9 @@ export const pocketsphinx: ProviderModule<"stt", typeof schema> = {
     const ears = new Ears({ folder, hearingsPerProcess: callsPerProcess, maxProcesses, log });
     return {
       name: "pocketsphinx",
+      async prepare({ rate, hints, signal }) {
+        if (rate === 8000 || rate === 16_000) await ears.prepare({ rate, hints: hints.slice(0, MAX_HINTS), signal });
+      },
       open({ rate, language, hints, signal }) {
         if (!language.toLowerCase().startsWith("en")) {
           throw new ProviderError(

@@ -60,8 +60,9 @@ export class Hunch {
   }
 
   #follow(power: number): void {
+    // Digital silence stands in for what was not sent, and says nothing about the line.
+    if (power < 1) return;
     this.#floor = power < this.#floor ? this.#floor + (power - this.#floor) * FALL : this.#floor * RISE;
-    this.#floor = Math.max(1, this.#floor);
   }
 }
 

@@ -136,7 +136,9 @@ export class SileroDetector implements VoiceDetector {
   #judge(voiced: boolean): "speech" | "silence" | undefined {
     const speech = this.#alone || this.#waitingFrames >= PATIENCE_FRAMES ? 1 : this.#speech;
     if (speech === undefined) return this.#edges.push(voiced, false);
-    return this.#edges.push(voiced && speech >= STAY_ABOVE, speech >= this.#options.threshold);
+    // Before an onset fvad counts the frames, and the network, which needs a little longer, believes them or not.
+    const stays = !this.speaking || speech >= STAY_ABOVE;
+    return this.#edges.push(voiced && stays, speech >= this.#options.threshold);
   }
 
   #keep(pcm: Int16Array): void {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../src/base/clock.ts";
 import { FakeAsterisk } from "../../fakes/asterisk/fake-asterisk.ts";
 import type { LentCall } from "../../fakes/asterisk/lent-call.ts";
 import { optionsFor } from "../fake-harness.ts";
@@ -214,6 +215,25 @@ describe("nobody's call is lost", () => {
     expect(performance.now() - before).toBeLessThan(300);
     expect(call.variables.get("SIDETONE_REASON")).toBe("drain");
     expect(one.legs).toHaveLength(0);
+  });
+
+  test("a controller that drains leaves new callers to the one that is up", async () => {
+    const [old, young] = [run(pbx), run(pbx)];
+    await Promise.all([connected(old), connected(young)]);
+    old.engine.drain();
+    await until(() => pbx.globals.get("SIDETONE_BEAT") === "0", "the drain");
+    await until(() => Number(pbx.globals.get("SIDETONE_BEAT")) > 0, "the other one's heartbeat");
+    for (let calls = 1; calls <= 5; calls++) {
+      const coming = young.nextLeg();
+      const call = pbx.dial();
+      const leg = await coming;
+      // Longer than the draining one looks on.
+      await systemClock.sleep(300);
+      expect([call.place, leg.signal.aborted, call.variables.get("SIDETONE_NEXT") ?? ""]).toEqual(["lent", false, ""]);
+      call.hangUp();
+      await ended(leg.signal);
+    }
+    expect(old.legs).toHaveLength(0);
   });
 
   test("a key is heard also while ARI is away", async () => {

@@ -85,3 +85,9 @@ export function hintsOf(script: Script): string[] {
   ];
   return [...new Set(hints.map((hint) => hint.toLowerCase()))];
 }
+
+/** Where this script transfers calls to, each with its place in it. */
+export const targetsOf = ({ intents }: Script): { target: string; path: (string | number)[] }[] =>
+  intents.flatMap(({ action }, index) =>
+    action && "transfer" in action ? [{ target: action.transfer, path: ["intents", index, "action", "transfer"] }] : [],
+  );

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { closeSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { arpaOf } from "./arpa.ts";
@@ -32,6 +33,7 @@ const OWN_WEIGHT = 0.7;
 const COMMON_WORDS = 3000;
 const LOG_BASE = Math.log(1.0001);
 const ANY_FORMAT = 0;
+const ARPA_FORMAT = 1;
 
 /** Makes decoders for one agent's hints. Loading takes about half a second the first time, a third later. */
 export function createDecoders(
@@ -100,15 +102,17 @@ function modelSet(
   return set;
 }
 
-/** sphinxbase reads models from files only. */
+/** sphinxbase reads models from files only. This one has no name any more when it is written, so that a process that is killed leaves none behind. */
 function readText(sphinx: Sphinx, { config, arpa, math }: { config: Pointer; arpa: string; math: Pointer }): Pointer {
-  const folder = mkdtempSync(join(tmpdir(), "sidetone-lm-"));
+  const path = join(tmpdir(), `sidetone-${process.pid}-${randomUUID()}.arpa`);
+  const file = openSync(path, "wx+", 0o600);
   try {
-    const path = join(folder, "agent.arpa");
-    writeFileSync(path, arpa);
-    return must(sphinx.readModel(config, path, ANY_FORMAT, math), "the agent's language model cannot be loaded");
+    unlinkSync(path);
+    writeFileSync(file, arpa);
+    const model = sphinx.readModel(config, `/proc/self/fd/${file}`, ARPA_FORMAT, math);
+    return must(model, "the agent's language model cannot be loaded");
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    closeSync(file);
   }
 }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import type { Log } from "../../../base/log.ts";
+import { abortable } from "../../../base/signals.ts";
 import { ProviderError } from "../../../conversation/providers.ts";
 import type { FromEar, ToEar } from "./protocol.ts";
 
@@ -51,6 +52,27 @@ export class Ears {
     }
     ear ??= this.#start();
     return this.#seat(ear, listener);
+  }
+
+  /** Has a process learn what callers of this kind say, and keep it for the next of them. Rejects with a ProviderError. */
+  async prepare({
+    rate,
+    hints,
+    signal,
+  }: {
+    rate: 8000 | 16000;
+    hints: readonly string[];
+    signal: AbortSignal;
+  }): Promise<void> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const seat = this.sit({ onMessage: ({ type }) => type === "open" && resolve(), onLost: reject });
+    try {
+      seat.post({ type: "open", hearing: seat.hearing, rate, hints });
+      await abortable(promise, signal);
+    } finally {
+      seat.leave();
+    }
   }
 
   /** Resolves when every process has ended. May be called twice. */

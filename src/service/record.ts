@@ -1,0 +1,75 @@
+import type { Clock } from "../base/clock.ts";
+import type { Metrics } from "../base/metrics.ts";
+import type { CallRecord } from "../call/call.ts";
+import { type Cdr, type CdrStore, type OpenCdr, openCdr } from "../call/cdr.ts";
+import type { HangupCause, Leg, Next } from "../call/engine.ts";
+import type { ConversationObserver } from "../conversation/observer.ts";
+import type { LiveCalls } from "../server/live.ts";
+import { measureConversation, tellAll } from "./measure.ts";
+import { recordingOnRecord } from "./recordings.ts";
+
+export interface RecordOptions {
+  readonly engine: string;
+  readonly agent: string;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly live: LiveCalls;
+  readonly store: CdrStore;
+  /** Where the call went when it was taken from its conversation, for which that looks like a hang-up. */
+  readonly taken: () => Next | undefined;
+}
+
+/** A call's record while it is up, and whoever else is told how the call goes. */
+export interface Record extends CallRecord {
+  readonly observer: ConversationObserver;
+  readonly cdr: OpenCdr;
+  /** The conversation came to its own end. */
+  agreed(): void;
+  close(next: Next): Cdr;
+}
+
+export function openRecord(leg: Leg, options: RecordOptions): Record {
+  const { metrics, live, taken, agent } = options;
+  const cdr = openCdr(leg, options);
+  const entry = live.open(leg, agent);
+  // Now, so that it is known even when this worker dies with the call.
+  const recording = recordingOnRecord(leg);
+  if (recording) cdr.recording(recording);
+  const written: ConversationObserver = {
+    callerWords() {},
+    agentWords() {},
+    bargeIn() {},
+    turn: (turn) => cdr.turn(turn),
+    key: (digit) => cdr.key(digit),
+    note: (text) => cdr.note(text),
+  };
+  let agreed = false;
+  return {
+    observer: tellAll([measureConversation(metrics), written, entry]),
+    cdr,
+    mark(what) {
+      if (what === "media") cdr.answered();
+    },
+    agreed() {
+      agreed = true;
+    },
+    close(told) {
+      const next = taken() ?? told;
+      const left = next.next === "hangup" && !agreed && leg.signal.aborted;
+      entry.ended(next);
+      count(metrics, leg, next);
+      if (recording) cdr.recording(recordingOnRecord(leg));
+      return cdr.close(next, left ? (leg.signal.reason as HangupCause) : null);
+    },
+  };
+}
+
+/** A call that was refused has a record as well. */
+export function recordRefusal(leg: Leg, next: Next, options: Pick<RecordOptions, "engine" | "clock" | "store">): void {
+  openCdr(leg, { ...options, agent: "" }).close(next, null);
+}
+
+function count(metrics: Metrics, { direction }: Leg, next: Next): void {
+  metrics.calls.inc({ direction, outcome: next.next });
+  if (next.next === "menu") metrics.fallbacks.inc({ reason: next.reason });
+}

@@ -1,0 +1,28 @@
+import type { Cdr, CdrChange, CdrTurn } from "../call/cdr.ts";
+import type { Expired, KeepDays } from "./retention.ts";
+
+export interface JournalData {
+  readonly dir: string;
+  readonly owner: string;
+}
+
+/** What the thread that writes is told. Each is answered by one "done", in their order. */
+export type ToJournal =
+  | { readonly type: "open"; readonly handle: number; readonly cdr: Cdr }
+  | { readonly type: "change"; readonly handle: number; readonly change: CdrChange; readonly turn?: CdrTurn }
+  | { readonly type: "retry" }
+  | { readonly type: "closeLost" }
+  | { readonly type: "expire"; readonly keepDays: KeepDays };
+
+export type FromJournal =
+  | {
+      readonly type: "done";
+      /** Why the disk did not take it; what is to be written is kept. */
+      readonly failed?: { readonly code: string; readonly message: string };
+      /** Records that wait for the disk. */
+      readonly waiting: number;
+      readonly lost?: number;
+      readonly expired?: Expired;
+    }
+  | { readonly type: "setAside"; readonly file: string }
+  | { readonly type: "dropped" };

@@ -1,0 +1,130 @@
+import type { DatabaseSync } from "node:sqlite";
+import { OutsideError } from "../base/errors.ts";
+
+/** One row a call. Lists and objects are JSON; moments are ISO 8601 in UTC, so that they sort as text. */
+export interface CallsTable {
+  id: string;
+  engine: string;
+  direction: string;
+  from_number: string;
+  from_name: string;
+  to_number: string;
+  did: string;
+  diversion: string;
+  trunk: string;
+  agent: string;
+  language: string;
+  codec: string;
+  attempt: number;
+  started: string;
+  answered: string | null;
+  ended: string | null;
+  keys: string;
+  notes: string;
+  /** Apart from the other facts: a file that must not be forgotten hangs on it. */
+  recording_path: string | null;
+  recording: string | null;
+  hangup_cause: string | null;
+  next: string | null;
+  fallbacks: string;
+  words: number;
+  /** The process that has the call; see owner.ts. */
+  owner: string;
+  /** 1 when the record stands among the lines, too. */
+  line: number;
+}
+
+export interface TurnsTable {
+  call: string;
+  place: number;
+  caller: string;
+  agent: string;
+  heard: string;
+  /** What is no word: times, latencies, interruption, tools. */
+  facts: string;
+}
+
+export interface Tables {
+  calls: CallsTable;
+  turns: TurnsTable;
+}
+
+/** Only ever added to: a database is brought from any earlier one to the last. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE calls (
+    id TEXT PRIMARY KEY NOT NULL,
+    engine TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    from_number TEXT NOT NULL,
+    from_name TEXT NOT NULL,
+    to_number TEXT NOT NULL,
+    did TEXT NOT NULL,
+    diversion TEXT NOT NULL,
+    trunk TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    language TEXT NOT NULL,
+    codec TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    started TEXT NOT NULL,
+    answered TEXT,
+    ended TEXT,
+    keys TEXT NOT NULL,
+    notes TEXT NOT NULL,
+    recording_path TEXT,
+    recording TEXT,
+    hangup_cause TEXT,
+    next TEXT,
+    fallbacks TEXT NOT NULL,
+    words INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    line INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX calls_by_start ON calls (started);
+  CREATE INDEX calls_by_number ON calls (from_number);
+  CREATE INDEX calls_unfinished ON calls (id) WHERE ended IS NULL OR line = 0;
+  CREATE TABLE turns (
+    call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    caller TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    heard TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    PRIMARY KEY (call, place)
+  ) WITHOUT ROWID;`,
+];
+
+/** Brings the database to the last schema. Two processes may do it at once: the second finds it done. Throws an OutsideError "newer" for one from a later version. */
+export function migrate(database: DatabaseSync): void {
+  if (versionOf(database) === MIGRATIONS.length) return;
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const version = versionOf(database);
+    if (version > MIGRATIONS.length) throw tooNew();
+    for (const migration of MIGRATIONS.slice(version)) database.exec(migration);
+    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    database.exec("COMMIT");
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+/** For readers, who change nothing. */
+export function assertCurrent(database: DatabaseSync): void {
+  const version = versionOf(database);
+  if (version > MIGRATIONS.length) throw tooNew();
+  if (version < MIGRATIONS.length)
+    throw new OutsideError(
+      "older",
+      "The records are those of an earlier version. Start the service once: it brings them up to date.",
+    );
+}
+
+const versionOf = (database: DatabaseSync): number =>
+  Number(Object.values(database.prepare("PRAGMA user_version").get() ?? {})[0] ?? 0);
+
+const tooNew = (): OutsideError =>
+  new OutsideError(
+    "newer",
+    "The records were written by a newer version of Sidetone, and this one does not know them.",
+  );
