@@ -13,7 +13,7 @@ Asterisk takes whichever suits the call. The voice is the default agent's, where
 Examples:
   sidetone say "Good morning." --out hello.wav
   sidetone say "Good morning." --voice rms > hello.wav
-  sidetone say --prompts deploy/prompts/en.yaml --out /var/lib/sidetone/prompts/en
+  sidetone say --prompts deploy/prompts/en.yaml --out /var/lib/sidetone/sounds
 ${EXIT_HELP}`;
 
 interface SayOptions {

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { type Fault, isSecretKey, type Path } from "./fault.ts";
 import { nearest } from "./nearest.ts";
-import { defOf, keysAt, type Schema, schemasAt } from "./walk.ts";
+import { defOf, keysAt, type Schema, schemasAt, unwrap } from "./walk.ts";
 import type { YamlFile } from "./yaml-file.ts";
 
 const SHOWN_MAX = 40;
@@ -34,15 +34,14 @@ function faultOf(issue: z.core.$ZodIssue, file: YamlFile, root: Schema, base: Pa
     problem,
   });
   if (issue.code === "unrecognized_keys") {
-    const known = keysAt(root, issue.path);
-    return issue.keys.map((key) => at(file.placeOfKey([...path, key]), unknownKey([...path, key], key, known)));
+    const known = knownKeys(root, issue.path, valueAt(file.value, path));
+    return issue.keys.map((key) => at(file.placeOfKey([...path, key]), strangeKey([...path, key], key, known)));
   }
   if (issue.code === "invalid_union") {
-    const branch = closestBranch(issue.errors);
-    if (branch?.some((inner) => inner.path.length > 0)) {
-      return branch.flatMap((inner) =>
-        faultOf({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue, file, root, base),
-      );
+    const branch = meantBranch(issue.errors, valueAt(file.value, path));
+    if (branch) {
+      const inner = branch.map((one) => ({ ...one, path: [...issue.path, ...one.path] }) as z.core.$ZodIssue);
+      return faultsOf(inner, file, root, base);
     }
   }
   if (issue.code === "invalid_key") {
@@ -55,8 +54,7 @@ function faultOf(issue: z.core.$ZodIssue, file: YamlFile, root: Schema, base: Pa
     return [at(file.placeOf(path), `${name(path)} is missing; expected ${wanted}`)];
   }
   const found = show(value, path);
-  const likely =
-    typeof value === "string" && issue.code === "invalid_value" ? nearest(value, issue.values.map(String)) : undefined;
+  const likely = typeof value === "string" ? nearest(value, allowedOf(issue, root)) : undefined;
   const hint = likely === undefined ? "" : `. Did you mean "${likely}"?`;
   return [at(file.placeOf(path), `${name(path)}: found ${found}; expected ${wanted}${hint}`)];
 }
@@ -69,11 +67,47 @@ export function unknownKey(path: Path, key: string, known: readonly string[]): s
   return `unknown key "${key}" ${where}${allowed}${likely === undefined ? "" : `. Did you mean "${likely}"?`}`;
 }
 
-/** Of a union's branches the one that came furthest: that is the one that was meant. */
-function closestBranch(errors: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
+/** A key that another form of the same mapping has is no unknown one: the two forms were mixed. */
+function strangeKey(path: Path, key: string, known: readonly string[]): string {
+  if (!known.includes(key)) return unknownKey(path, key, known);
+  const others = known.filter((other) => other !== key);
+  return `${name(path)} cannot stand beside ${others.join(", ")}; expected one of ${known.join(", ")}`;
+}
+
+/** The keys of those forms of a mapping that its literal values (`type: digits`) leave possible. */
+function knownKeys(root: Schema, path: Path, value: unknown): string[] {
+  const forms = schemasAt(root, path).map((schema) => defOf(schema).shape ?? {});
+  const possible = forms.filter((shape) =>
+    Object.entries(shape).every(([key, schema]) => {
+      const given = valueAt(value, [key]);
+      const { values } = defOf(schema);
+      return given === undefined || values === undefined || values.includes(given);
+    }),
+  );
+  return [...new Set((possible.length > 0 ? possible : forms).flatMap((shape) => Object.keys(shape)))];
+}
+
+/**
+ * Of a union's branches the one that was meant: the one that came furthest, and of those the one with the fewest faults.
+ * What it misses beside an unknown key is no fault: with that key another branch may have been meant. Undefined: none
+ * was, and all of them are what is expected.
+ */
+function meantBranch(
+  errors: readonly (readonly z.core.$ZodIssue[])[],
+  value: unknown,
+): readonly z.core.$ZodIssue[] | undefined {
   const depth = (branch: readonly z.core.$ZodIssue[]) =>
     Math.max(0, ...branch.map((issue) => issue.path.length + (issue.code === "unrecognized_keys" ? 1 : 0)));
-  return [...errors].sort((a, b) => depth(b) - depth(a))[0];
+  const count = (branch: readonly z.core.$ZodIssue[]) =>
+    branch.reduce((sum, issue) => sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1), 0);
+  const missing = (issue: z.core.$ZodIssue) =>
+    issue.code !== "unrecognized_keys" && valueAt(value, issue.path) === undefined;
+  const [branch] = [...errors].sort((a, b) => depth(b) - depth(a) || count(a) - count(b));
+  if (!branch || depth(branch) === 0) return undefined;
+  if (errors.length > 1 && errors.every((one) => one.every((issue) => issue.path.length < 2 && missing(issue))))
+    return undefined;
+  const strange = new Set(branch.filter(({ code }) => code === "unrecognized_keys").map(({ path }) => name(path)));
+  return branch.filter((issue) => !(missing(issue) && strange.has(name(issue.path.slice(0, -1)))));
 }
 
 function expected(issue: z.core.$ZodIssue, root: Schema): string {
@@ -81,18 +115,50 @@ function expected(issue: z.core.$ZodIssue, root: Schema): string {
     case "invalid_type":
       return kind(issue.expected);
     case "invalid_value":
-      return `one of ${issue.values.map(String).join(", ")}`;
+      return choice(issue.values.map(String));
     case "too_small":
       return limit(issue.origin, issue.inclusive === false ? "more than" : "at least", issue.minimum);
     case "too_big":
       return limit(issue.origin, issue.inclusive === false ? "less than" : "at most", issue.maximum);
     case "invalid_union": {
-      const kinds = schemasAt(root, issue.path).map((schema) => kind(defOf(schema).type));
-      return [...new Set(kinds)].join(" or ") || "something else";
+      const allowed = allowedOf(issue, root);
+      const schemas = schemasAt(root, issue.path);
+      const kinds = schemas
+        .filter((schema) => literalsOf(schema).length === 0)
+        .map((schema) => kindOf(schema, schemas));
+      return (
+        [...new Set([...(allowed.length > 0 ? [choice(allowed)] : []), ...kinds])].join(" or ") || "something else"
+      );
     }
     default:
       return issue.message;
   }
+}
+
+const choice = (values: readonly string[]): string =>
+  values.length > 1 ? `one of ${values.join(", ")}` : values.join();
+
+/** The words that may stand where one of a few was expected. */
+const allowedOf = (issue: z.core.$ZodIssue, root: Schema): string[] =>
+  issue.code === "invalid_value"
+    ? issue.values.map(String)
+    : issue.code === "invalid_union"
+      ? [...new Set(schemasAt(root, issue.path).flatMap(literalsOf))]
+      : [];
+
+function literalsOf(schema: Schema): string[] {
+  const { values, entries } = defOf(schema);
+  return (values ?? Object.values(entries ?? {})).map(String);
+}
+
+/** Where several mappings are possible, each is named by the keys that it must have. */
+function kindOf(schema: Schema, beside: readonly Schema[]): string {
+  const { type, shape } = defOf(schema);
+  const mappings = beside.filter((other) => defOf(other).type === "object");
+  const needed = Object.keys(shape ?? {}).filter((key) => shape?.[key] && !unwrap(shape[key]).optional);
+  return type === "object" && mappings.length > 1 && needed.length > 0
+    ? `a mapping with ${needed.join(", ")}`
+    : kind(type);
 }
 
 function limit(origin: string, bound: string, value: number | bigint): string {

@@ -5,7 +5,7 @@ import type { AgentConfig, Catalogue, Config } from "./config.ts";
 import { ConfigError, type Fault } from "./fault.ts";
 import { disk, type Files, whyUnreadable } from "./files.ts";
 import { folderFor } from "./folders.ts";
-import { faultsOf } from "./issues.ts";
+import { faultsOf, valueAt } from "./issues.ts";
 import { nearest } from "./nearest.ts";
 import { configureProviders } from "./provider-blocks.ts";
 import { type ServiceSettings, serviceSchema } from "./schema.ts";
@@ -49,17 +49,18 @@ export function loadConfig(
   const service = check(read.file, { catalogue, env, folder, faults, warnings });
   const providers = configureProviders(service.raw, read.file, catalogue, faults);
   const agentsFolder = resolve(folder, typeof service.raw.agents === "string" ? service.raw.agents : "agents");
+  const names: (string | undefined)[] = [];
   const agents = agentFiles(agentsFolder, { files, file: read.file, faults }).flatMap((file) => {
     const context = { catalogue, env, files, providers, faults, warnings, limits: service.settings?.limits };
-    const agent = readAgent(file, basename(file, extname(file)), context);
+    const stem = basename(file, extname(file));
+    const agent = readAgent(file, stem, context);
+    names.push(agent ? agent.name : nameIn(file, stem, files));
     return agent ? [agent] : [];
   });
   const byName = index(agents, faults);
-  // Cross-references are judged among files that are sound: a fault that only follows from another one helps nobody.
+  const defaultAgent = chooseDefault(service.raw, names, read.file, faults);
   if (faults.length > 0 || !service.settings) throw new ConfigError(faults);
   const { settings } = service;
-  const defaultAgent = chooseDefault(settings.defaultAgent, byName.agents, read.file, faults);
-  if (faults.length > 0) throw new ConfigError(faults);
   const stateDir = settings.stateDir ? resolve(folder, settings.stateDir) : folderFor("state", env);
   return freeze({
     file: path,
@@ -147,24 +148,38 @@ function index(found: readonly AgentConfig[], faults: Fault[]) {
   return { agents, numbers };
 }
 
+/** The name of an agent whose file has faults, for whoever refers to it. Undefined: it cannot be known. */
+function nameIn(path: string, stem: string, files: Files): string | undefined {
+  const { file } = readYamlFile(path, files);
+  if (!file) return undefined;
+  const name = valueAt(file.value, ["name"]) ?? stem;
+  return typeof name === "string" ? name : undefined;
+}
+
+/** Judged as soon as all names are known, whatever else is wrong: a fault that only follows from another one helps nobody. */
 function chooseDefault(
-  asked: string | undefined,
-  agents: Record<string, AgentConfig>,
+  raw: Readonly<Record<string, unknown>>,
+  found: readonly (string | undefined)[],
   file: YamlFile,
   faults: Fault[],
 ): string {
-  const names = Object.keys(agents);
+  const asked = raw.defaultAgent;
+  const names = [...new Set(found.filter((name) => name !== undefined))];
   const [only] = names;
-  if (asked === undefined && names.length === 1 && only !== undefined) return only;
-  if (asked !== undefined && Object.hasOwn(agents, asked)) return asked;
-  const likely = asked === undefined ? undefined : nearest(asked, names);
-  const found = asked === undefined ? "defaultAgent is missing" : `defaultAgent: found "${asked}"`;
+  if (typeof asked === "string" && names.includes(asked)) return asked;
+  if (found.includes(undefined) || only === undefined) return "";
+  if (asked === undefined && names.length === 1) return only;
+  const place = file.placeOf(["defaultAgent"]);
+  // What is no name at all, or stands under a misspelt key, was said already.
+  const said =
+    asked === undefined
+      ? Object.keys(raw).some((key) => nearest(key, ["defaultAgent"]) !== undefined)
+      : faults.some((one) => one.file === file.path && one.line === place.line && one.column === place.column);
+  if (said) return "";
+  const likely = typeof asked === "string" ? nearest(asked, names) : undefined;
+  const problem = typeof asked === "string" ? `defaultAgent: found "${asked}"` : "defaultAgent is missing";
   const hint = likely ? `. Did you mean "${likely}"?` : "";
-  faults.push({
-    file: file.path,
-    ...file.placeOf(["defaultAgent"]),
-    problem: `${found}; expected one of ${names.join(", ")}${hint}`,
-  });
+  faults.push({ file: file.path, ...place, problem: `${problem}; expected one of ${names.join(", ")}${hint}` });
   return "";
 }
 

@@ -25,7 +25,7 @@ password: {credential: ari}                # from systemd: LoadCredential=ari:/e
 /** docs/configuration.md: every key, what may stand there, what holds when it does not. */
 export function configurationReference(catalogue: Catalogue): string {
   const parts = [HEAD, "## sidetone.yaml\n", table(serviceSchema(catalogue.engines))];
-  parts.push("\n## agents/*.yaml\n", table(agentSchema(catalogue.script)));
+  parts.push("\n## agents/*.yaml\n", table(agentSchema(catalogue.script), catalogue.defaults));
   parts.push("\n## Providers\n", "Below `providers` in sidetone.yaml, `name: {type: …}` and these options.\n");
   for (const module of catalogue.providers) {
     parts.push(`\n### ${module.name} (${module.stage})\n`, table(module.schema));
@@ -36,8 +36,9 @@ export function configurationReference(catalogue: Catalogue): string {
     .trimEnd()}\n`;
 }
 
-function table(schema: Schema): string {
-  const rows = rowsOf(schema, "", 0);
+/** `known`: what holds where a key at the top is left out, as far as the schema does not say it. */
+function table(schema: Schema, known: Readonly<Record<string, string>> = {}): string {
+  const rows = rowsOf([schema], "", 0, known);
   if (rows.length === 0) return "No options.\n";
   return ["| key | what may stand there | default | |", "|---|---|---|---|", ...rows, ""].join("\n");
 }
@@ -45,26 +46,82 @@ function table(schema: Schema): string {
 /** Deeper than anybody nests a configuration: the walk ends even in a schema that holds itself. */
 const DEPTH_MAX = 7;
 
-function rowsOf(schema: Schema, prefix: string, depth: number): string[] {
-  const shape = defOf(unwrap(schema).schema).shape ?? {};
-  return Object.entries(shape).flatMap(([key, child]) => {
-    const { schema: bare, optional, fallback } = unwrap(child);
+type Shape = Readonly<Record<string, Schema>>;
+
+const shapeOf = (schema: Schema): Shape => defOf(unwrap(schema).schema).shape ?? {};
+
+/** The keys of a mapping; of one that has several forms, those of all of them, each with the forms that have it. */
+function rowsOf(
+  forms: readonly Schema[],
+  prefix: string,
+  depth: number,
+  known: Readonly<Record<string, string>> = {},
+): string[] {
+  const shapes = forms.map(shapeOf);
+  const keys = [...new Set(shapes.flatMap((shape) => Object.keys(shape)))];
+  return keys.flatMap((key) => {
+    const having = shapes.filter((shape) => shape[key]);
+    const children = having.flatMap((shape) => shape[key] ?? []);
     const path = prefix === "" ? key : `${prefix}.${key}`;
-    const inner = depth < DEPTH_MAX ? below(bare) : undefined;
-    const shown = fallback === undefined || typeof fallback === "object" ? "" : `\`${JSON.stringify(fallback)}\``;
-    const row = `| \`${path}\` | ${isSecretKey(key) ? "secret, see above" : kindOf(bare)} | ${optional ? shown : "**required**"} | ${descriptionOf(child)} |`;
-    return [row, ...(inner ? rowsOf(inner.schema, path + inner.suffix, depth + 1) : [])];
+    const kinds = children.map((child) => kindOf(unwrap(child).schema));
+    const kind = isSecretKey(key) ? "secret, see above" : [...new Set(kinds)].join(", ");
+    const only = having.length < shapes.length ? onlyWith(having, shapes) : "";
+    const told = [only, ...new Set(children.map(descriptionOf))].filter(Boolean).join(" ");
+    const inner = depth < DEPTH_MAX ? children.map((child) => below(unwrap(child).schema)).find(Boolean) : undefined;
+    return [
+      `| \`${path}\` | ${kind} | ${defaultOf(key, { having, shapes }) || shownDefault(known[key])} | ${told} |`,
+      ...(inner ? rowsOf(inner.forms, path + inner.suffix, depth + 1) : []),
+    ];
   });
 }
 
-/** The object that hangs below: itself, a list's entries, a mapping's values. */
-function below(schema: Schema): { schema: Schema; suffix: string } | undefined {
+/** Empty where the key may be left out and nothing is said of what holds then. */
+function defaultOf(key: string, { having, shapes }: { having: readonly Shape[]; shapes: readonly Shape[] }): string {
+  const [child] = having.flatMap((shape) => shape[key] ?? []);
+  if (!child) return "";
+  const { optional, fallback } = unwrap(child);
+  if (optional) return typeof fallback === "object" ? "" : shownDefault(fallback);
+  const others = shapes.filter((shape) => !shape[key]);
+  if (others.length === 0 || tagOf(shapes) !== undefined) return "**required**";
+  return `**required**, or ${others.map(neededOf).join(", or ")}`;
+}
+
+const shownDefault = (value: unknown): string => (value === undefined ? "" : `\`${JSON.stringify(value)}\``);
+
+const neededOf = (shape: Shape): string =>
+  Object.entries(shape)
+    .filter(([, child]) => !unwrap(child).optional)
+    .map(([key]) => `\`${key}\``)
+    .join(" and ");
+
+/** The key whose value says which form of a mapping this is: `type`. */
+const tagOf = (shapes: readonly Shape[]): string | undefined =>
+  Object.keys(shapes[0] ?? {}).find((key) =>
+    shapes.every((shape) => shape[key] && defOf(shape[key]).type === "literal"),
+  );
+
+function onlyWith(having: readonly Shape[], shapes: readonly Shape[]): string {
+  const tag = tagOf(shapes);
+  if (tag === undefined) return "";
+  const values = having.flatMap((shape) => (shape[tag] ? (defOf(shape[tag]).values ?? []) : []));
+  return `Only with ${values.map((value) => `\`${tag}: ${String(value)}\``).join(", ")}.`;
+}
+
+/** The mappings that hang below: a schema itself, a list's entries, a mapping's values, or several forms of one. */
+function below(schema: Schema): { forms: readonly Schema[]; suffix: string } | undefined {
   const def = defOf(schema);
-  if (def.type === "object") return { schema, suffix: "" };
+  const here = formsOf(schema);
+  if (here.length > 0) return { forms: here, suffix: "" };
   const child = def.element ?? (def.type === "record" ? def.valueType : undefined);
-  if (!child) return undefined;
-  const { schema: bare } = unwrap(child);
-  return defOf(bare).type === "object" ? { schema: bare, suffix: def.element ? "[]" : ".*" } : undefined;
+  const forms = child ? formsOf(child) : [];
+  return forms.length > 0 ? { forms, suffix: def.element ? "[]" : ".*" } : undefined;
+}
+
+function formsOf(schema: Schema): readonly Schema[] {
+  const { schema: bare } = unwrap(schema);
+  const def = defOf(bare);
+  if (def.type === "union") return (def.options ?? []).flatMap(formsOf);
+  return def.type === "object" ? [bare] : [];
 }
 
 function kindOf(schema: Schema): string {

@@ -181,24 +181,30 @@ export function agentSchema(script: z.ZodType) {
     language: z
       .string()
       .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, "a language tag such as en or en-GB")
-      .describe("BCP 47.")
+      .describe("What the caller speaks, as a BCP 47 tag. The local recogniser and voice know English only.")
       .default("en"),
     greeting: z
       .string()
       .max(1000)
       .describe("The first words. May be interrupted like any other. Empty: the caller speaks first."),
-    voice: z.string().max(128).describe("A voice of the text-to-speech provider. Empty: its default one.").default(""),
+    voice: z
+      .string()
+      .max(128)
+      .describe("A voice of the text-to-speech provider; of flite: slt, rms, awb, kal. Empty: its default one.")
+      .default(""),
     pauseMs: whole("How long a pause ends the caller's turn; shaped by the words so far.", 200, 3000).default(600),
-    vad: stageChoice("Voice activity: a name, or a list of them, best first."),
-    stt: stageChoice("Speech to text."),
-    llm: stageChoice("The language model."),
-    tts: stageChoice("Text to speech."),
+    vad: stageChoice(
+      "Voice activity: a provider, by the name in `providers` or by its type. Of a list the first is used.",
+    ),
+    stt: stageChoice("Speech to text, likewise."),
+    llm: stageChoice("What finds the answers, likewise: `scripted` answers by `script`."),
+    tts: stageChoice("Text to speech, likewise."),
     prompt: text("What a language model is told about its work.", 50_000).optional(),
     script: script.describe("What the scripted agent says.").optional(),
     targets: z
       .array(nameOf("A named target of the dialplan."))
       .max(50)
-      .describe("Where this agent may transfer a call to.")
+      .describe("Where this agent may transfer a call to: `sales` is the dialplan's SIDETONE_TARGET_SALES.")
       .default([]),
     prompts: z
       .strictObject({

@@ -9,52 +9,64 @@ const answer = z.union([
   z.array(z.string().trim().min(1).max(MAX_ANSWER)).min(1).max(20),
 ]);
 
+const SLOT_TYPE = "`digits`: a number, by keypad. `yesno`: the intent goes on after a yes only.";
+const SLOT_ASK = "The question that is asked.";
+const slotName = z
+  .string()
+  .min(1)
+  .max(50)
+  .describe("Letters, digits and _. `{name}` in the answer becomes the digits, read one by one.");
+
 const slotSchema = z.discriminatedUnion("type", [
   z.strictObject({
-    name: z.string().min(1).max(50),
-    type: z.literal("digits"),
-    ask: words.describe("The question that is asked for the digits."),
-    min: z.int().min(1).max(40).default(1).describe("The fewest digits that are taken."),
-    max: z.int().min(1).max(40).default(20).describe("The most digits that are taken."),
+    name: slotName,
+    type: z.literal("digits").describe(SLOT_TYPE),
+    ask: words.describe(SLOT_ASK),
+    min: z.int().min(1).max(40).default(1).describe("Fewer digits: the agent waits for the rest."),
+    max: z.int().min(1).max(40).default(20).describe("Further digits are dropped."),
   }),
   z.strictObject({
-    name: z.string().min(1).max(50),
-    type: z.literal("yesno"),
-    ask: words.describe("The question that is answered by yes or no."),
+    name: slotName,
+    type: z.literal("yesno").describe(SLOT_TYPE),
+    ask: words.describe(SLOT_ASK),
     no: answer.optional().describe("What is said after a no; the intent then ends without its answer and action."),
   }),
 ]);
 
 const actionSchema = z.union([
-  z.strictObject({ transfer: z.string().min(1).max(80).describe("The name of a target in the configuration.") }),
-  z.strictObject({ hangUp: z.literal(true) }),
+  z.strictObject({ transfer: z.string().min(1).max(80).describe("Gives the call to one of `targets`.") }),
+  z.strictObject({ hangUp: z.literal(true).describe("Ends the call.") }),
 ]);
 
 const followSchema = z.strictObject({
-  keywords: z.array(words).min(1).max(50),
-  answer,
+  keywords: z.array(words).min(1).max(50).describe("Any one of these words; of several words in one, all."),
+  answer: answer.describe("What is said then, instead of the intent's answer, slots and action."),
 });
 
 const intentSchema = z.strictObject({
-  name: z.string().min(1).max(50),
+  name: z.string().min(1).max(50).describe("A name of your own for it."),
   phrases: z
     .array(words)
     .max(100)
     .default([])
     .describe("What callers say; other words for the same thing are understood too."),
-  keywords: z.array(words).max(100).default([]).describe("Words that point to this intent."),
+  keywords: z
+    .array(words)
+    .max(100)
+    .default([])
+    .describe("Words that point to this intent; of several words in one, all must be said."),
   answer: answer.describe("What is said; of a list, each in turn."),
   topic: z
     .string()
     .min(1)
     .max(50)
     .optional()
-    .describe('What is talked about afterwards, for a later "and on sunday?".'),
+    .describe("A note of what it is about; changes nothing, `follow` works without it."),
   follow: z
     .array(followSchema)
     .max(30)
     .default([])
-    .describe("Closer answers, chosen by keyword, in the question itself or while the topic lasts."),
+    .describe('Closer answers, chosen by keyword: in the question itself, or in a later "and on sunday?".'),
   action: actionSchema.optional().describe("What happens after the answer."),
   slots: z.array(slotSchema).max(10).default([]).describe("What is asked before the answer is given."),
 });
