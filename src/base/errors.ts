@@ -21,6 +21,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The same as a sentence: with a full stop. */
+export function sentenceOf(error: unknown): string {
+  const message = messageOf(error);
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}
+
 /** Whether `error` is nothing but the news that `signal` was aborted: cancellation is no error, and is never logged as one. */
 export function isCancellation(error: unknown, signal: AbortSignal | undefined): boolean {
   if (signal?.aborted !== true) return false;

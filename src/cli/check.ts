@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
+import { sentenceOf } from "../base/errors.ts";
 import { silentLog } from "../base/log.ts";
 import { withDeadline } from "../base/signals.ts";
 import { catalogue } from "../config/catalogue.ts";
@@ -69,21 +70,38 @@ async function check(asked: string | undefined): Promise<Finding[]> {
 async function checkEngines(config: Config): Promise<Finding[]> {
   const findings: Finding[] = [];
   const records = config.recording.mode !== "none";
+  const targets = targetsOf(config);
   for (const [name, engine] of Object.entries(engines)) {
     const options = config.engines[name];
     if (options === undefined) continue;
     const inspect = (signal: AbortSignal) =>
-      engine.inspect(options as never, { clock: systemClock, log: silentLog, signal, records });
+      engine.inspect(options as never, { clock: systemClock, log: silentLog, signal, records, targets });
     try {
       const seen = await withDeadline(inspect, {
         clock: systemClock,
         ms: ENGINE_MS,
         message: `no answer within ${ENGINE_MS / 1000} s`,
       });
-      findings.push(...seen.map(({ ok, what, todo }) => finding(ok ? "ok" : "fail", name, what, todo)));
+      findings.push(
+        ...seen.map(({ ok, bearable, what, todo }) =>
+          finding(ok ? "ok" : bearable ? "warn" : "fail", name, what, todo),
+        ),
+      );
     } catch (error) {
-      findings.push(finding("fail", name, error instanceof Error ? error.message : String(error)));
+      findings.push(finding("fail", name, sentenceOf(error)));
     }
   }
   return findings;
+}
+
+/** Which agents may transfer to a target, by its name. */
+function targetsOf({ agents }: Config): Record<string, string[]> {
+  const targets: Record<string, string[]> = {};
+  for (const agent of Object.values(agents)) {
+    for (const target of new Set(agent.targets)) {
+      targets[target] ??= [];
+      targets[target].push(agent.name);
+    }
+  }
+  return targets;
 }

@@ -202,7 +202,15 @@ export function agentSchema(script: z.ZodType) {
     prompt: text("What a language model is told about its work.", 50_000).optional(),
     script: script.describe("What the scripted agent says.").optional(),
     targets: z
-      .array(nameOf("A named target of the dialplan."))
+      .array(
+        z
+          .string()
+          .regex(
+            /^[a-z][a-z0-9_]{0,31}$/,
+            "a target's name: small letters, digits and _, beginning with a letter, 32 at most",
+          )
+          .describe("A named target of the dialplan."),
+      )
       .max(50)
       .describe("Where this agent may transfer a call to: `sales` is the dialplan's SIDETONE_TARGET_SALES.")
       .default([]),

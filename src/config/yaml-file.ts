@@ -26,7 +26,7 @@ export interface YamlFile {
   placeOfKey(path: Path): Place;
 }
 
-/** Reads and parses; every fault of the syntax at once. The value is there only when there is none. */
+/** Reads and parses; every fault of the syntax at once. The value is there when there is none but doubled keys. */
 export function readYamlFile(path: string, files: Files): { file?: YamlFile; faults: Fault[] } {
   const read = files.read(path);
   if (typeof read !== "string") return { faults: [{ file: path, line: 1, column: 1, problem: read.problem }] };
@@ -41,11 +41,14 @@ export function parseYamlText(path: string, text: string): { file?: YamlFile; fa
     return { line, column: col };
   };
   const complaints: YAMLError[] = [...document.errors, ...document.warnings];
-  if (complaints.length > 0) {
-    const faults = complaints.map((error) => ({ file: path, ...place(error.pos[0]), problem: describe(error, text) }));
-    return { faults: onePerLine(faults).slice(0, SYNTAX_FAULTS_SHOWN) };
-  }
-  const fault = (problem: string): { faults: Fault[] } => ({ faults: [{ file: path, line: 1, column: 1, problem }] });
+  const syntax = onePerLine(
+    complaints.map((error) => ({ file: path, ...place(error.pos[0]), problem: describe(error, text) })),
+  ).slice(0, SYNTAX_FAULTS_SHOWN);
+  // A doubled key leaves the rest of the file as it is: the last one counts, and the other faults are told as well.
+  if (complaints.some(({ code }) => code !== "DUPLICATE_KEY")) return { faults: syntax };
+  const fault = (problem: string): { faults: Fault[] } => ({
+    faults: [...syntax, { file: path, line: 1, column: 1, problem }],
+  });
   if (document.contents === null) return fault("the file is empty");
   if (!isMap(document.contents)) return fault('the file must be a mapping: lines of the form "key: value"');
   let value: unknown;
@@ -62,7 +65,7 @@ export function parseYamlText(path: string, text: string): { file?: YamlFile; fa
   }
   return {
     file: { path, value, placeOf: locate(document, place, false), placeOfKey: locate(document, place, true) },
-    faults: [],
+    faults: syntax,
   };
 }
 
@@ -104,7 +107,9 @@ function locate(document: Document.Parsed, place: (offset: number) => Place, wan
       if (isAlias(node)) node = node.resolve(document);
       let key: unknown;
       if (isMap(node)) {
-        const pair = node.items.find((item) => String(isScalar(item.key) ? item.key.value : item.key) === String(part));
+        const pair = node.items.findLast(
+          (item) => String(isScalar(item.key) ? item.key.value : item.key) === String(part),
+        );
         [key, node] = [pair?.key, pair?.value];
       } else if (isSeq(node)) {
         node = node.items[Number(part)];

@@ -42,7 +42,7 @@ export interface VoiceDetector {
   push(frame: Frame): "speech" | "silence" | undefined;
   readonly speaking: boolean;
   /**
-   * A sudden sound is likely to be speech, and that is being looked into: for 120 ms at most, a few times a minute. Absent where
+   * A sudden sound is likely to be speech, and that is being looked into: for 200 ms at most, a few times a minute. Absent where
    * there is no second opinion to wait for.
    */
   readonly hunch?: boolean;

@@ -28,6 +28,8 @@ export interface ProviderModule<S extends Stage, Schema extends z.ZodType = z.Zo
   readonly name: string;
   /** The options below the provider's name in the configuration: a strict object, every key with a default or a description. */
   readonly schema: Schema;
+  /** The languages it knows, without their regions ("en"), where it says nothing of others but does them badly. Absent: it says so itself. */
+  readonly languages?: readonly string[];
   /** Where audio or text goes, for people to read ("api.example.com"); undefined: it stays on this host. */
   leavesHost(options: z.output<Schema>): string | undefined;
   create(options: z.output<Schema>, context: ProviderContext): StagePort[S];

@@ -37,7 +37,7 @@ afterEach(() => {
 
 function sidetone(...args: string[]): Promise<Done> {
   return new Promise((done) => {
-    execFile(process.execPath, [launcher, ...args, "--config", open.folder?.file ?? ""], (error, out, err) =>
+    execFile(launcher, [...args, "--config", open.folder?.file ?? ""], (error, out, err) =>
       done({ code: error ? Number(error.code) : 0, out, err }),
     );
   });

@@ -21,7 +21,7 @@ async function sidetone(
 ): Promise<Outcome> {
   const env = { ...process.env, ...options.env };
   try {
-    return { code: 0, ...(await run(process.execPath, [launcher, ...args], { ...options, env })) };
+    return { code: 0, ...(await run(launcher, args, { ...options, env })) };
   } catch (error) {
     const { code, stdout, stderr } = error as Outcome;
     return { code, stdout, stderr };

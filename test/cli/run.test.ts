@@ -21,7 +21,7 @@ class Running {
   log = "";
 
   constructor(file: string) {
-    this.#child = spawn(process.execPath, [launcher, "run", "--config", file], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(launcher, ["run", "--config", file], { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.log += text;

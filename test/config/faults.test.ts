@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { agentFaults, Folder, SOUND_AGENT, SOUND_SERVICE, serviceFaults } from "./support.ts";
+import { catalogue as shipped } from "../../src/config/catalogue.ts";
+import { agentFaults, catalogue, Folder, SOUND_AGENT, SOUND_SERVICE, serviceFaults } from "./support.ts";
 
 const service = (rest: string) => `${SOUND_SERVICE}${rest}`;
 
@@ -262,6 +263,93 @@ describe("a bad agent file", () => {
     },
   ])("$what", ({ text, says }) => {
     expect(agentFaults(text)).toEqual([typeof says === "string" ? says : expect.stringMatching(says)]);
+  });
+
+  test.each([
+    {
+      what: "an action that is none",
+      line: "action: {forward: support}",
+      says: '6:16: unknown key "forward" in script.intents[0].action; allowed here: transfer, hangUp',
+    },
+    {
+      what: "a misspelt action",
+      line: "action: {transfr: support}",
+      says: '6:16: unknown key "transfr" in script.intents[0].action; allowed here: transfer, hangUp. Did you mean "transfer"?',
+    },
+    {
+      what: "an action without its braces",
+      line: "action: hangUp",
+      says: '6:15: script.intents[0].action: found "hangUp"; expected a mapping with transfer or a mapping with hangUp',
+    },
+    {
+      what: "an empty action",
+      line: "action: {}",
+      says: "6:15: script.intents[0].action: found a mapping; expected a mapping with transfer or a mapping with hangUp",
+    },
+    {
+      what: "two actions in one",
+      line: "action: {transfer: support, hangUp: true}",
+      says: "6:35: script.intents[0].action.hangUp cannot stand beside transfer; expected one of transfer, hangUp",
+    },
+    {
+      what: "yes for true",
+      line: "action: {hangUp: yes}",
+      says: '6:24: script.intents[0].action.hangUp: found "yes"; expected true',
+    },
+    {
+      what: "a misspelt kind of question",
+      line: "slots: [{name: room, type: digit, ask: Which?}]",
+      says: '6:34: script.intents[0].slots[0].type: found "digit"; expected one of digits, yesno. Did you mean "digits"?',
+    },
+    {
+      what: "a question of no kind",
+      line: "slots: [{name: room, ask: Which?}]",
+      says: "6:15: script.intents[0].slots[0].type is missing; expected one of digits, yesno",
+    },
+    {
+      what: "a key of the other kind of question",
+      line: "slots: [{name: room, type: digits, ask: Which?, no: Well.}]",
+      says: '6:55: unknown key "no" in script.intents[0].slots[0]; allowed here: name, type, ask, min, max',
+    },
+  ])("a script with $what", ({ line, says }) => {
+    const { script, targetsOf } = shipped;
+    const text = `greeting: Hello.\nscript:\n  intents:\n    - name: person\n      answer: Gladly.\n      ${line}\n  else: Pardon?\ntargets: [support]\n`;
+    expect(agentFaults(text, { ...catalogue, script, targetsOf })).toEqual([`agents/reception.yaml:${says}`]);
+  });
+
+  test("a misspelt default agent is told together with all other faults, as far as the agents' names are known", () => {
+    using folder = new Folder({
+      "sidetone.yaml": service("defaultAgent: recption\nserver: {prot: 1}\n"),
+      "agents/reception.yaml": `${SOUND_AGENT}pauseMs: 20\n`,
+      "agents/b.yaml": `name: sales\n${SOUND_AGENT}`,
+    });
+    expect(folder.faults()).toEqual([
+      expect.stringContaining('sidetone.yaml:7:10: unknown key "prot"'),
+      expect.stringContaining("agents/reception.yaml:4:10: pauseMs"),
+      'sidetone.yaml:6:15: defaultAgent: found "recption"; expected one of sales, reception. Did you mean "reception"?',
+    ]);
+    // The one that cannot be read may be the very one.
+    folder.write("agents/c.yaml", "\tname: recption\n");
+    expect(folder.faults().filter((line) => line.includes("defaultAgent:"))).toEqual([]);
+  });
+
+  test("a default agent under a misspelt key, or that is no name, is one fault", () => {
+    using folder = new Folder({ "agents/a.yaml": SOUND_AGENT, "agents/b.yaml": SOUND_AGENT });
+    folder.write("sidetone.yaml", service("defaultAgnet: a\n"));
+    expect(folder.faults()).toEqual([expect.stringContaining('Did you mean "defaultAgent"?')]);
+    folder.write("sidetone.yaml", service("defaultAgent: A B\n"));
+    expect(folder.faults()).toEqual([expect.stringContaining('defaultAgent: found "A B"; expected a name')]);
+  });
+
+  test("a doubled key hides no other fault of its file", () => {
+    expect(serviceFaults(service("log: {}\nlog: {level: wran}\n"))).toEqual([
+      'sidetone.yaml:7:1: the key "log" stands here a second time',
+      expect.stringContaining("sidetone.yaml:7:14: log.level"),
+    ]);
+    expect(agentFaults(`${SOUND_AGENT}greeting: Hi.\npuaseMs: 500\n`)).toEqual([
+      'agents/reception.yaml:4:1: the key "greeting" stands here a second time',
+      expect.stringContaining('agents/reception.yaml:5:1: unknown key "puaseMs"'),
+    ]);
   });
 
   test("two agents of one name, two agents for one number", () => {

@@ -79,14 +79,14 @@ export class Folder implements Disposable {
     return join(this.path, "sidetone.yaml");
   }
 
-  load(env: Readonly<Record<string, string | undefined>> = ENV): Config {
-    return loadConfig(this.file, { catalogue, env });
+  load(env: Readonly<Record<string, string | undefined>> = ENV, known: Catalogue = catalogue): Config {
+    return loadConfig(this.file, { catalogue: known, env });
   }
 
   /** What is wrong, line by line, with the folder's own path cut off. */
-  faults(env: Readonly<Record<string, string | undefined>> = ENV): string[] {
+  faults(env: Readonly<Record<string, string | undefined>> = ENV, known: Catalogue = catalogue): string[] {
     try {
-      this.load(env);
+      this.load(env, known);
       return [];
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
@@ -106,7 +106,7 @@ export function serviceFaults(text: string | Buffer, env?: Readonly<Record<strin
 }
 
 /** The faults of an agent file beside a sound sidetone.yaml. */
-export function agentFaults(text: string | Buffer): string[] {
+export function agentFaults(text: string | Buffer, known: Catalogue = catalogue): string[] {
   using folder = new Folder({ "sidetone.yaml": SOUND_SERVICE, "agents/reception.yaml": text });
-  return folder.faults();
+  return folder.faults(ENV, known);
 }

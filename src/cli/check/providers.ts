@@ -1,15 +1,14 @@
-import { FRAME_MS, type Frame, samplesPerFrame } from "../../audio/frame.ts";
 import type { Clock } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
+import { sentenceOf } from "../../base/errors.ts";
 import { silentLog } from "../../base/log.ts";
 import { withDeadline } from "../../base/signals.ts";
 import { type Config, type ConfiguredProvider, STAGES } from "../../config/config.ts";
-import type { StagePort } from "../../providers/module.ts";
+import { ProviderError } from "../../conversation/providers.ts";
 import { type Finding, finding } from "./finding.ts";
+import { tryOnce } from "./try.ts";
+import { type Wish, wishesOf } from "./wishes.ts";
 
 const TRY_MS = 20_000;
-const RATE = 8000;
-const SILENCE: Frame = { pcm: new Int16Array(samplesPerFrame(RATE)), rate: RATE };
 
 /** Every provider that an agent uses: where its data goes, and whether the local ones work. */
 export async function checkProviders(config: Config, clock: Clock): Promise<Finding[]> {
@@ -24,7 +23,7 @@ export async function checkProviders(config: Config, clock: Clock): Promise<Find
       findings.push(finding("ok", "provider", `${about} is configured.`));
       continue;
     }
-    findings.push(await tryOut(used, about, clock));
+    findings.push(...(await tryOut(used, { about, wishes: wishesOf(config, used), clock })));
   }
   const data =
     away.length === 0 ? "Nothing leaves this host: no audio, no text." : `What leaves this host: ${away.join("; ")}.`;
@@ -45,69 +44,62 @@ function usedProviders(config: Config): ConfiguredProvider[] {
   return [...used];
 }
 
-async function tryOut(used: ConfiguredProvider, about: string, clock: Clock): Promise<Finding> {
+interface Trial {
+  readonly about: string;
+  readonly wishes: readonly Wish[];
+  readonly clock: Clock;
+}
+
+async function tryOut(used: ConfiguredProvider, { about, wishes, clock }: Trial): Promise<Finding[]> {
   // A script is read with its agent's file, and has been.
-  if (used.module.name === "scripted") return finding("ok", "provider", `${about} needs nothing.`);
+  if (used.module.name === "scripted") return [finding("ok", "provider", `${about} needs nothing.`)];
   const startMs = clock.now();
+  const findings: Finding[] = [];
+  let readyMs: number | undefined;
   let provider: { close(): Promise<void> } | undefined;
   try {
     const made = used.module.create(used.options as never, { clock, log: silentLog });
     provider = made;
-    await withDeadline((signal) => use(used, made, signal), {
-      clock,
-      ms: TRY_MS,
-      message: `no answer within ${TRY_MS / 1000} s`,
-    });
-    return finding("ok", "provider", `${about} works (first answer after ${Math.round(clock.now() - startMs)} ms).`);
+    for (const wish of wishes) {
+      const attempt = (signal: AbortSignal) => tryOnce(used.module.stage, made, { wish, signal });
+      findings.push(...strangeLanguage(used, about, wish));
+      const message = `no answer within ${TRY_MS / 1000} s`;
+      try {
+        await withDeadline(attempt, { clock, ms: TRY_MS, message });
+        readyMs ??= clock.now() - startMs;
+      } catch (error) {
+        // It is there, but not for these agents.
+        if (!(error instanceof ProviderError) || error.code !== "refused") throw error;
+        findings.push(unfit(used, about, wish, error));
+      }
+    }
   } catch (error) {
-    return finding("fail", "provider", `${about} does not work: ${messageOf(error)}`);
+    return [...findings, finding("fail", "provider", `${about} does not work: ${sentenceOf(error)}`)];
   } finally {
     await provider?.close();
   }
+  const works =
+    readyMs === undefined ? [] : [finding("ok", "provider", `${about} works (ready after ${Math.round(readyMs)} ms).`)];
+  return [...works, ...findings];
 }
 
-async function use(
-  { module }: ConfiguredProvider,
-  made: { close(): Promise<void> },
-  signal: AbortSignal,
-): Promise<void> {
-  switch (module.stage) {
-    case "vad": {
-      const detector = (made as StagePort["vad"]).open({ rate: RATE });
-      detector.push(SILENCE);
-      detector.close();
-      return;
-    }
-    case "stt":
-      return await listenOnce(made as StagePort["stt"], signal);
-    case "tts": {
-      const frames = (made as StagePort["tts"]).speak(oneWord(), { voice: "", rate: RATE, language: "en", signal });
-      for await (const _frame of frames) return;
-      throw new Error("it made no sound");
-    }
-    case "llm":
-      return;
-  }
+/** A fault where calls would need it, else a warning: only the first choice serves. */
+function unfit({ module }: ConfiguredProvider, about: string, wish: Wish, error: ProviderError): Finding {
+  const key = module.stage === "tts" ? "voice" : "language";
+  const what = `${about} cannot serve ${whose(wish)}: ${sentenceOf(error)}`;
+  return finding(
+    wish.serves ? "fail" : "warn",
+    "provider",
+    what,
+    `Change ${key} or ${module.stage} in the agent's file.`,
+  );
 }
 
-async function listenOnce(ear: StagePort["stt"], outer: AbortSignal): Promise<void> {
-  const abort = new AbortController();
-  try {
-    const hearing = ear.open({
-      rate: RATE,
-      language: "en",
-      hints: ["hello"],
-      signal: AbortSignal.any([outer, abort.signal]),
-    });
-    for (let ms = 0; ms < 400; ms += FRAME_MS) hearing.push(SILENCE);
-    hearing.finish();
-    for await (const { final } of hearing.transcripts) if (final) return;
-    throw new Error("it ended without an answer");
-  } finally {
-    abort.abort();
-  }
+function strangeLanguage({ module }: ConfiguredProvider, about: string, wish: Wish): Finding[] {
+  const [language = ""] = wish.language.toLowerCase().split("-");
+  if (module.languages === undefined || module.languages.includes(language)) return [];
+  const what = `${about} knows ${module.languages.join(", ")} only, not the language "${wish.language}" of ${whose(wish)}: callers will hardly understand it.`;
+  return [finding("warn", "provider", what, `Change language or ${module.stage} in the agent's file.`)];
 }
 
-async function* oneWord(): AsyncGenerator<string> {
-  yield "Hello.";
-}
+const whose = ({ agents }: Wish): string => `the agent${agents.length === 1 ? "" : "s"} ${agents.join(", ")}`;

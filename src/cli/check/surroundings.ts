@@ -27,7 +27,7 @@ function checkFolders({ stateDir, cacheDir }: Config): Finding[] {
     if (!existsSync(folder)) return finding("ok", "folders", `${key}: ${folder} will be made at the first start.`);
     try {
       accessSync(folder, constants.W_OK);
-      return finding("ok", "folders", `${key}: ${folder}`);
+      return finding("ok", "folders", `${key}: ${folder} can be written.`);
     } catch (error) {
       const what = `${key}: ${folder} cannot be written by this user (${codeOf(error)}).`;
       return finding("fail", "folders", what, `Set ${key} in sidetone.yaml, or change the folder's owner.`);

@@ -1,19 +1,15 @@
 import type { Clock } from "../../base/clock.ts";
-import { codeOf, messageOf } from "../../base/errors.ts";
+import { codeOf, sentenceOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { EngineHealth } from "../../call/engine.ts";
 import { AmiClient } from "./ami.ts";
 import { AriClient } from "./ari.ts";
 import { type Capability, capabilityOf, mediaKindOf } from "./capability.ts";
+import { dialplanFindings, type Targets, targetFindings } from "./dialplan.ts";
+import { bad, type Finding, good } from "./finding.ts";
 import type { AsteriskOptions } from "./options.ts";
 
-/** One line of `sidetone check`: what was looked at, and what to do when it is not well. */
-export interface Finding {
-  readonly ok: boolean;
-  readonly what: string;
-  /** Empty when there is nothing to do. */
-  readonly todo: string;
-}
+export type { Finding } from "./finding.ts";
 
 export interface InspectContext {
   readonly clock: Clock;
@@ -21,16 +17,15 @@ export interface InspectContext {
   readonly signal: AbortSignal;
   /** Calls are to be recorded. */
   readonly records?: boolean;
+  /** Where agents may transfer calls to, and which agents. */
+  readonly targets?: Targets;
 }
 
 const CONNECT_MS = 5000;
 const LOOK_MS = 20;
-const NEEDED_ACTIONS = ["setvar", "playdtmf"];
+const NEEDED_ACTIONS = ["setvar", "getvar", "playdtmf"];
 // Without it protected passages could not be left out of a recording.
 const RECORDING_ACTIONS = ["mixmonitormute"];
-
-const good = (what: string): Finding => ({ ok: true, what, todo: "" });
-const bad = (what: string, todo: string): Finding => ({ ok: false, what, todo });
 
 /** Looks at an Asterisk as the engine would use it, with connections of its own that no running service notices. */
 export async function inspect(options: AsteriskOptions, context: InspectContext): Promise<Finding[]> {
@@ -38,7 +33,10 @@ export async function inspect(options: AsteriskOptions, context: InspectContext)
   return [...ari, ...ami];
 }
 
-async function inspectAri(options: AsteriskOptions, { clock, log, signal }: InspectContext): Promise<Finding[]> {
+async function inspectAri(
+  options: AsteriskOptions,
+  { clock, log, signal, targets = {} }: InspectContext,
+): Promise<Finding[]> {
   const client = new AriClient({
     options: { ...options.ari, app: `${options.ari.app.slice(0, 20)}-check` },
     clock,
@@ -50,9 +48,11 @@ async function inspectAri(options: AsteriskOptions, { clock, log, signal }: Insp
     const capability = await capabilityOf(client);
     const applications = await wedged(client);
     return [
-      good(`ARI answers at ${options.ari.url}: Asterisk ${capability.version}`),
+      good(`ARI answers at ${options.ari.url}: Asterisk ${capability.version}.`),
       applications,
       mediaFinding(options, capability),
+      // Where the globals are missing altogether that is the one thing to mend.
+      ...(capability.dialled === "" ? [] : await targetFindings(client, targets)),
     ];
   });
 }
@@ -61,11 +61,11 @@ async function inspectAri(options: AsteriskOptions, { clock, log, signal }: Insp
 async function wedged(client: AriClient): Promise<Finding> {
   try {
     await client.request("GET", "applications");
-    return good("ARI's applications answer");
+    return good("ARI's applications answer.");
   } catch (error) {
     if (codeOf(error) !== "timeout") throw error;
     return bad(
-      "ARI is wedged: it takes connections, and its applications do not answer",
+      "ARI is wedged: it takes connections, and its applications do not answer.",
       "Restart Asterisk when no call is up (core restart when convenient).",
     );
   }
@@ -74,19 +74,19 @@ async function wedged(client: AriClient): Promise<Finding> {
 function mediaFinding({ media }: AsteriskOptions, capability: Capability): Finding {
   if (capability.dialled === "")
     return bad(
-      "the dialplan has no SIDETONE_MEDIA",
-      "Include globals.sidetone.conf and extensions.sidetone.conf, then: dialplan reload.",
+      "The dialplan's globals have no SIDETONE_MEDIA.",
+      "Write \"#include globals.sidetone.conf\" into [globals] of extensions.conf, then: asterisk -rx 'dialplan reload'",
     );
   if (media !== "auto" && media !== capability.dialled)
     return bad(
-      `the dialplan dials ${capability.dialled}, engines.asterisk.media says ${media}`,
+      `The dialplan dials ${capability.dialled}, but engines.asterisk.media says ${media}.`,
       'Set media to "auto", or SIDETONE_MEDIA in the globals.',
     );
   try {
     const kind = mediaKindOf(media, capability);
-    return good(kind === "websocket" ? "sound comes by chan_websocket" : "sound comes by AudioSocket");
+    return good(kind === "websocket" ? "Sound comes by chan_websocket." : "Sound comes by AudioSocket.");
   } catch (error) {
-    return bad("sound cannot come", messageOf(error));
+    return bad("Sound cannot come.", sentenceOf(error));
   }
 }
 
@@ -103,11 +103,14 @@ async function inspectAmi(
     if (missing.length > 0)
       return [
         bad(
-          `the manager user "${user}" may not use ${missing.join(", ")}`,
-          `Give it "write = call" in manager.conf, then: manager reload${records ? "; mixmonitormute comes with app_mixmonitor.so" : ""}.`,
+          `The manager user "${user}" may not use ${missing.join(", ")}.`,
+          `${records ? "mixmonitormute comes with app_mixmonitor.so. " : ""}Give the user "write = call,reporting" in manager.conf, then: asterisk -rx 'manager reload'`,
         ),
       ];
-    return [good(`the manager interface answers at ${host}:${port} and lets "${user}" do what is needed`)];
+    return [
+      good(`The manager interface answers at ${host}:${port} and lets "${user}" do what is needed.`),
+      ...(await dialplanFindings(client)),
+    ];
   });
 }
 
@@ -128,12 +131,11 @@ async function visit(
     const deadlineMs = clock.now() + CONNECT_MS;
     const settled = (): boolean => client.health.state !== "connecting" || clock.now() >= deadlineMs;
     while (!settled() && !stopsAt(client.health.detail)) await clock.sleep(LOOK_MS, signal);
-    if (client.health.state !== "connected")
-      return [bad(client.health.detail, "See the sentence before; then run the check again.")];
+    if (client.health.state !== "connected") return [bad(sentenceOf(client.health.detail), "")];
     return await look();
   } catch (error) {
     signal.throwIfAborted();
-    return [bad(messageOf(error), "See Asterisk's log for the reason.")];
+    return [bad(sentenceOf(error), "See Asterisk's log for the reason.")];
   } finally {
     abort.abort();
     await running;

@@ -25,6 +25,7 @@ export const flite: ProviderModule<"tts", typeof schema> = {
   stage: "tts",
   name: "flite",
   schema,
+  languages: ["en"],
   leavesHost: () => undefined,
   create: (options, context) => new Flite(options, context),
 };

@@ -7,9 +7,9 @@ const START_POWER = (32_768 * 10 ** (-60 / 20)) ** 2;
 // The floor falls to a quieter frame at once, nearly, and rises by 3 dB a second.
 const FALL = 0.3;
 const RISE = 10 ** (3 / 10 / (1000 / FRAME_MS));
-// A hunch that the network does not share costs a short gap in the agent's words: not longer than a hard consonant lasts, and
-// on a noisy line not more than a few in a minute.
-const LASTS_FRAMES = 120 / FRAME_MS;
+// A hunch that the network does not share costs a short gap in the agent's words: not longer than a hard consonant and the vowel
+// after it take to convince the network, and on a noisy line not more than a few in a minute.
+const LASTS_FRAMES = 200 / FRAME_MS;
 const QUIET_FRAMES = 2;
 const BUDGET = 3;
 const REFILL_FRAMES = 20_000 / FRAME_MS;

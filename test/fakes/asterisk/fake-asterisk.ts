@@ -29,6 +29,13 @@ export class FakeAsterisk {
   readonly applications = new Map<string, Application>();
   readonly modules = new Set(["chan_websocket.so", "chan_audiosocket.so"]);
   readonly ami: FakeAmi;
+  /** What functions of the dialplan say to whoever asks without a channel. */
+  readonly functions = new Map([
+    ["DIALPLAN_EXISTS(sidetone-in,100,1)", "1"],
+    ["DIALPLAN_EXISTS(sidetone-menu,s,1)", "1"],
+    ["AST_CONFIG(indications.conf,general,country)", "us"],
+    ["AST_CONFIG(indications.conf,us,sidetone-wait)", "0/1000"],
+  ]);
   ariPassword = "ari-secret";
   amiPassword = "ami-secret";
   version = "22.10.1";
@@ -41,6 +48,7 @@ export class FakeAsterisk {
   /** What ListCommands shows. */
   allowedActions: Readonly<Record<string, string>> = {
     Setvar: "Sets a channel variable",
+    Getvar: "Gets a channel variable or function value",
     PlayDTMF: "Play DTMF signal",
   };
   /** Every media connection that was asked for, with the status it got. */
@@ -242,6 +250,7 @@ export class FakeAsterisk {
     { Channel = "", Variable = "", Value = "", Digit = "" }: Readonly<Record<string, string>>,
   ): Record<string, string> {
     if (action === "ListCommands") return { ...this.allowedActions };
+    if (action === "Getvar" && Channel === "") return { Value: this.functions.get(Variable) ?? "" };
     const call = this.calls.find(({ id }) => id === Channel);
     if (!call) throw new Error("No such channel");
     if (action === "Setvar") call.variables.set(Variable, Value);

@@ -11,10 +11,10 @@ const pushed = (hunch: Hunch, level: number, frames: number, how = VOICED): bool
     return hunch.on;
   });
 
-test("a sudden loud sound is guessed to be speech, for 120 ms", () => {
+test("a sudden loud sound is guessed to be speech, for 200 ms", () => {
   const hunch = new Hunch();
   pushed(hunch, 10, 50, QUIET);
-  expect(pushed(hunch, 2_000, 10).filter(Boolean)).toHaveLength(6);
+  expect(pushed(hunch, 2_000, 20).filter(Boolean)).toHaveLength(10);
   expect(pushed(hunch, 2_000, 50).some(Boolean)).toBe(false);
 });
 

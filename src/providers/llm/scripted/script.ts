@@ -56,12 +56,6 @@ const intentSchema = z.strictObject({
     .default([])
     .describe("Words that point to this intent; of several words in one, all must be said."),
   answer: answer.describe("What is said; of a list, each in turn."),
-  topic: z
-    .string()
-    .min(1)
-    .max(50)
-    .optional()
-    .describe("A note of what it is about; changes nothing, `follow` works without it."),
   follow: z
     .array(followSchema)
     .max(30)

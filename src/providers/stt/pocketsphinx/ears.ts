@@ -66,7 +66,11 @@ export class Ears {
   }): Promise<void> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const seat = this.sit({ onMessage: ({ type }) => type === "open" && resolve(), onLost: reject });
+    const onMessage = (message: FromEar): void => {
+      if (message.type === "open") resolve();
+      if (message.type === "failed") reject(new ProviderError("pocketsphinx", "protocol", message.message));
+    };
+    const seat = this.sit({ onMessage, onLost: reject });
     try {
       seat.post({ type: "open", hearing: seat.hearing, rate, hints });
       await abortable(promise, signal);
