@@ -12,13 +12,15 @@ export default defineConfig({
     // Two cores: more than two at once only disturb each other's timings.
     maxWorkers: 2,
     projects: [
-      { test: { ...shared, name: "house", include: ["test/**/*.test.ts"], exclude: ["test/**/*.real.test.ts"] } },
+      {
+        test: { ...shared, name: "house", include: ["test/**/*.test.ts"], exclude: ["test/**/*.{real,timed}.test.ts"] },
+      },
       {
         test: {
           ...shared,
           name: "real",
-          include: ["test/**/*.real.test.ts"],
-          // Calls through a real PBX are measured in milliseconds: one file at a time, when all else is done.
+          include: ["test/**/*.{real,timed}.test.ts"],
+          // What is measured in milliseconds, calls through a real PBX above all: one file at a time, when all else is done.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

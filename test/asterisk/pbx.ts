@@ -20,6 +20,13 @@ export const PROMPT_HZ = { menu: 500, unavailable: 1_300, invalid: 1_700, goodby
 /** What the phones say when they answer. */
 export const PHONE_HZ = { sales: 900, support: 1_100, operator: 700 };
 
+/** As many as one call is offered to. */
+const IDLE_CLIENTS = 2;
+
+/** The next thing that a client says. */
+const answerOf = async ({ stdout }: ChildProcess): Promise<string> =>
+  stdout ? String((await once(stdout, "data"))[0]) : "nothing";
+
 export type Target = keyof typeof PHONE_HZ;
 
 export interface PbxOptions {
@@ -41,6 +48,7 @@ export class Pbx {
   readonly phones: Readonly<Record<Target, SipPeer>>;
   readonly #folder: string;
   readonly #open: SipPeer[] = [];
+  readonly #idle: ChildProcess[] = [];
   readonly #clients = new Set<ChildProcess>();
 
   private constructor(parts: Pick<Pbx, "asterisk" | "monitor" | "phones"> & { folder: string }) {
@@ -73,6 +81,7 @@ export class Pbx {
   }
 
   async call(invitation: Invitation, host?: string): Promise<SipPeer> {
+    await this.#stockClients();
     const caller = await SipPeer.open(this.asterisk.ports.sip, host);
     this.#open.push(caller);
     caller.invite(invitation);
@@ -93,19 +102,34 @@ export class Pbx {
 
   /** A worker in miniature takes the audio; resolves when its voice is on the way. */
   async take({ mediaUrl }: Lent, toneHz: number): Promise<ChildProcess> {
+    const client = this.#idle.shift() ?? (await this.#startClient());
+    client.stdin?.write(`${mediaUrl} ${toneHz}\n`);
+    const said = await answerOf(client);
+    if (!said.startsWith("up")) throw new Error(`the media client says ${said}`);
+    return client;
+  }
+
+  /** Clients that are up before a call is lent: the dialplan waits half a second for one, and a process may take longer to start. */
+  async #stockClients(): Promise<void> {
+    const missing = Array.from({ length: Math.max(0, IDLE_CLIENTS - this.#idle.length) });
+    this.#idle.push(...(await Promise.all(missing.map(() => this.#startClient()))));
+  }
+
+  async #startClient(): Promise<ChildProcess> {
     const program = join(import.meta.dirname, "media-client.ts");
-    const args = ["--disable-warning=ExperimentalWarning", program, mediaUrl, String(toneHz)];
-    const client = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+    const client = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     this.#clients.add(client);
     client.once("close", () => this.#clients.delete(client));
-    const [said] = await once(client.stdout, "data");
-    if (!String(said).startsWith("up")) throw new Error(`the media client says ${said}`);
+    const said = await answerOf(client);
+    if (!said.startsWith("ready")) throw new Error(`the media client says ${said}`);
     return client;
   }
 
   /** Hangs every phone up and waits until Asterisk has no channel left. */
   async settle(): Promise<void> {
-    for (const client of this.#clients) client.kill("SIGKILL");
+    for (const client of this.#clients) if (!this.#idle.includes(client)) client.kill("SIGKILL");
     await Promise.all(this.#open.splice(0).map((caller) => caller.close()));
     for (const peer of Object.values(this.phones)) peer.reset();
     const deadline = systemClock.now() + 5_000;
