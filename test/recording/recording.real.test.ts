@@ -54,10 +54,13 @@ describe.skipIf(!install)("a recorded call", () => {
 
     // Four sounds, two on each side: their places in the file are those on the caller's line, but for one common shift.
     const secondMs = resumedMs - startMs - 200;
-    const first = placeOf(mine, sent);
-    const shiftMs = placeOf(mine, left) - first;
+    // Each sound comes twice, once on either side of this moment.
+    const middle = Math.round(((pausedMs + resumedMs) / 2 - startMs) * 8);
+    const firstHalf = (pcm: Int16Array): Int16Array => pcm.subarray(0, middle);
+    const first = placeOf(mine, firstHalf(sent));
+    const shiftMs = placeOf(mine, firstHalf(left)) - first;
     const places = [
-      [placeOf(theirs, heard), placeOf(theirs, right)],
+      [placeOf(theirs, firstHalf(heard)), placeOf(theirs, firstHalf(right))],
       [placeOf(mine, sent, secondMs), placeOf(mine, left, secondMs + shiftMs)],
       [placeOf(theirs, heard, secondMs), placeOf(theirs, right, secondMs + shiftMs)],
     ];
@@ -109,7 +112,8 @@ describe.skipIf(!install)("a recorded call", () => {
     try {
       await using call = await worker.call();
       expect([call.recording.consent, call.recording.path]).toEqual(["untold", null]);
-      expect(await worker.raw()).toEqual([]);
+      // What the test before has left is still on its way out.
+      expect((await worker.raw()).filter((name) => name.includes(call.leg.id))).toEqual([]);
     } finally {
       await rename(`${file}.away`, file);
     }
