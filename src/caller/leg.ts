@@ -122,6 +122,11 @@ export class CallLeg {
     return { late: receiver.late, refused: receiver.refused, ...faults };
   }
 
+  /** Packets that a poor network lost, where the call was given one. */
+  get lost(): { sent: number; received: number } {
+    return this.#deps.rtp.lost;
+  }
+
   get heldByThem(): boolean {
     return this.#deps.handler.heldByThem;
   }

@@ -9,6 +9,7 @@ import type { HeardOptions } from "./heard.ts";
 import { IncomingCall } from "./incoming.ts";
 import { CallLeg } from "./leg.ts";
 import { MediaHandler } from "./media-handler.ts";
+import type { NetworkFaults } from "./network.ts";
 import { RtpSession } from "./rtp-session.ts";
 import { SipTransport } from "./sip-transport.ts";
 import type { SipWire, WireAddress } from "./sip-wire.ts";
@@ -55,8 +56,16 @@ export interface CallOptions {
   /** Whether RFC 4733 keys are offered. */
   readonly events?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What happens to this call's RTP on its way; its SIP is spared. */
+  readonly network?: NetworkFaults;
   /** Hangs the call up, whatever it has come to. */
   readonly signal?: AbortSignal;
+}
+
+interface MediaWishes {
+  readonly codecs: readonly CodecName[] | undefined;
+  readonly events: boolean;
+  readonly network?: NetworkFaults | undefined;
 }
 
 const REGISTER_SECONDS = 300;
@@ -150,11 +159,15 @@ export class Phone {
     const agent = this.#running();
     this.#checkRoom();
     const { clock, log } = this.#deps;
-    const { codec, from, displayName, answerMs = 60_000, events = true, headers = {}, signal } = options;
+    const { codec, from, displayName, answerMs = 60_000, events = true, headers = {}, network, signal } = options;
     signal?.throwIfAborted();
     const uri = this.#uriOf(target);
     const sender = from === undefined ? undefined : this.#uriOf(from);
-    const { rtp, handler } = await this.#media({ codecs: codec === undefined ? undefined : [codec].flat(), events });
+    const { rtp, handler } = await this.#media({
+      codecs: codec === undefined ? undefined : [codec].flat(),
+      events,
+      network,
+    });
     const inviter = new Inviter(agent, uri, {
       earlyMedia: true,
       extraHeaders: Object.entries(headers).map(headerLine),
@@ -268,10 +281,10 @@ export class Phone {
     handler(new IncomingCall({ invitation, answer, clock }));
   }
 
-  async #media({ codecs, events }: { codecs: readonly CodecName[] | undefined; events: boolean }) {
+  async #media({ codecs, events, network }: MediaWishes) {
     const localAddress = this.#address?.address ?? "127.0.0.1";
     const { silenceSuppression = false, heard = {} } = this.#options;
-    const rtp = await RtpSession.open({ clock: this.#deps.clock, localAddress, silenceSuppression, heard });
+    const rtp = await RtpSession.open({ clock: this.#deps.clock, localAddress, silenceSuppression, heard, network });
     const wanted =
       codecs === undefined ? CODECS : codecs.flatMap((name) => CODECS.filter((codec) => codec.name === name));
     return { rtp, handler: new MediaHandler({ rtp, localAddress, codecs: wanted, events }) };

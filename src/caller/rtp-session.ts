@@ -4,6 +4,7 @@ import { isIPv6 } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { CALL_RATE, type Codec } from "./codec.ts";
 import { Heard, type HeardOptions } from "./heard.ts";
+import { type NetworkFaults, PoorNetwork } from "./network.ts";
 import { PacketLog } from "./packet-log.ts";
 import { Receiver } from "./receiver.ts";
 import { Recording } from "./recording.ts";
@@ -15,6 +16,8 @@ export interface RtpOptions {
   readonly localAddress: string;
   readonly silenceSuppression: boolean;
   readonly heard: HeardOptions;
+  /** Undefined: a network that does nothing to packets. */
+  readonly network?: NetworkFaults | undefined;
 }
 
 export interface Remote {
@@ -39,12 +42,14 @@ export class RtpSession {
   readonly #socket: Socket;
   /** Packets from elsewhere are not this call's. A re-INVITE may move the far end; what is on its way still counts. */
   readonly #remotes: string[] = [];
+  /** There and back, where the network is a poor one. */
+  readonly #poor: { readonly out: PoorNetwork; readonly back: PoorNetwork } | undefined;
   #remote: Remote | undefined;
   #strangers = 0;
   #unsent = 0;
   #closed = false;
 
-  private constructor(socket: Socket, { clock, silenceSuppression, heard }: RtpOptions) {
+  private constructor(socket: Socket, { clock, silenceSuppression, heard, network }: RtpOptions) {
     this.#socket = socket;
     this.#clock = clock;
     const startMs = clock.now();
@@ -60,9 +65,15 @@ export class RtpSession {
       send: (datagram) => this.#send(datagram),
       onTick: (nowMs) => this.receiver.tick(nowMs),
     });
+    const receive = (datagram: Uint8Array): void => this.receiver.datagram(datagram, clock.now());
+    this.#poor = network && {
+      out: new PoorNetwork(network, { clock, deliver: (datagram) => this.#transmit(datagram) }),
+      back: new PoorNetwork({ ...network, seed: ~(network.seed ?? 1) }, { clock, deliver: receive }),
+    };
     socket.on("message", (datagram, from) => {
-      if (this.#remotes.includes(from.address)) this.receiver.datagram(datagram, clock.now());
-      else this.#strangers += 1;
+      if (!this.#remotes.includes(from.address)) this.#strangers += 1;
+      else if (this.#poor) this.#poor.back.send(datagram);
+      else receive(datagram);
     });
     // An unreachable far end (ICMP) is told by the call's signalling, not by its audio.
     socket.on("error", () => {
@@ -91,6 +102,11 @@ export class RtpSession {
     return { strangers: this.#strangers, unsent: this.#unsent };
   }
 
+  /** Packets that the poor network lost on their way there and back. */
+  get lost(): { sent: number; received: number } {
+    return { sent: this.#poor?.out.lost ?? 0, received: this.#poor?.back.lost ?? 0 };
+  }
+
   get nowMs(): number {
     return this.#clock.now();
   }
@@ -109,10 +125,17 @@ export class RtpSession {
     if (this.#closed) return;
     this.#closed = true;
     this.sender.close();
+    this.#poor?.out.close();
+    this.#poor?.back.close();
     this.#socket.close();
   }
 
   #send(datagram: Uint8Array): void {
+    if (this.#poor) this.#poor.out.send(datagram);
+    else this.#transmit(datagram);
+  }
+
+  #transmit(datagram: Uint8Array): void {
     const remote = this.#remote;
     // Address 0.0.0.0 is the old way to say "hold"; port 0 or 9 means no stream.
     if (this.#closed || !remote || remote.port === 0 || remote.address === "0.0.0.0") return;

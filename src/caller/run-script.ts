@@ -55,8 +55,9 @@ export async function runScript(script: Script, deps: ScriptDeps): Promise<Scrip
   requireParts(script, deps);
   const { phone, target, clock, signal } = deps;
   const late = (): Error => new OutsideError("timeout", `the script took longer than ${script.maxMs} ms`);
-  const { codec, answerMs } = script;
-  const leg = await phone.call(target, { answerMs, ...(codec && { codec }), ...(signal && { signal }) });
+  const { codec, answerMs, network } = script;
+  const wishes = { ...(codec && { codec }), ...(network && { network }), ...(signal && { signal }) };
+  const leg = await phone.call(target, { answerMs, ...wishes });
   const listening = deps.ear && new Listening(leg, deps.ear, { language: script.language, hints: hintsOf(script) });
   const steps: RawStep[] = [];
   try {

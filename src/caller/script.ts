@@ -92,6 +92,18 @@ const step = z.preprocess(
     .refine(exactlyOne(STEP_NAMES), `a step does exactly one of ${STEP_NAMES.join(", ")}`),
 );
 
+const percent = z.number().min(0).max(100);
+
+/** What the network does to the call's packets, each way. */
+const network = z.strictObject({
+  lossPercent: percent.optional(),
+  delayMs: z.number().min(0).max(5_000).optional(),
+  jitterMs: z.number().min(0).max(5_000).optional(),
+  reorderPercent: percent.optional(),
+  duplicatePercent: percent.optional(),
+  seed: z.number().int().min(0).max(0xffff_ffff).optional(),
+});
+
 export const scriptSchema = z.strictObject({
   name: phrase.default("call"),
   voice: z.string().min(1).max(100).default(""),
@@ -102,6 +114,7 @@ export const scriptSchema = z.strictObject({
   /** How long it may ring, and how long the whole call may take. */
   answerMs: ms.default(30_000),
   maxMs: ms.default(300_000),
+  network: network.optional(),
   steps: z.array(step).min(1).max(MAX_STEPS),
 });
 
