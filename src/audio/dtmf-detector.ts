@@ -1,3 +1,4 @@
+import { type Goertzel, goertzel, meanSquare } from "./goertzel.ts";
 import { amplitudeOf } from "./level.ts";
 import { DTMF_COLUMNS_HZ, DTMF_ROWS_HZ, dtmfKey } from "./tone.ts";
 
@@ -116,23 +117,6 @@ export class DtmfDetector {
 
 const NONE: readonly DetectedDigit[] = [];
 
-type Goertzel = (window: Float64Array) => number;
-
-/** The mean square of one frequency's part of a window (Goertzel's algorithm). */
-function goertzel(hz: number, rate: number): Goertzel {
-  const coefficient = 2 * Math.cos((2 * Math.PI * hz) / rate);
-  return (window) => {
-    let last = 0;
-    let before = 0;
-    for (let i = 0; i < window.length; i++) {
-      const next = (window[i] as number) + coefficient * last - before;
-      before = last;
-      last = next;
-    }
-    return (2 * (last * last + before * before - coefficient * last * before)) / window.length ** 2;
-  };
-}
-
 /** The one tone of a group that stands out; undefined when none does. */
 function strongest(group: readonly Goertzel[], window: Float64Array): { index: number; power: number } | undefined {
   let [index, first, second] = [0, 0, 0];
@@ -142,12 +126,6 @@ function strongest(group: readonly Goertzel[], window: Float64Array): { index: n
     else second = Math.max(second, heard);
   }
   return first > second * CLEAR ? { index, power: first } : undefined;
-}
-
-function meanSquare(window: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < window.length; i++) sum += (window[i] as number) ** 2;
-  return sum / window.length;
 }
 
 function power(db: number): number {

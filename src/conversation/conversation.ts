@@ -52,6 +52,8 @@ export interface ConverseOptions {
 export const converse = (options: ConverseOptions): Promise<Next> => new Conversation(options).run();
 
 const MAX_TOOLS_A_REPLY = 4;
+/** The target that takes faxes, where an agent has it. */
+const FAX_TARGET = "fax";
 
 /** The conductor: frames, words, keys and replies go to the turn table; what the table says is done here. */
 class Conversation {
@@ -131,6 +133,7 @@ class Conversation {
         options.log.error({ err: error }, "the recogniser is lost");
         this.#leave({ next: "menu", reason: "stt" });
       },
+      fax: () => this.#onFax(),
     });
   }
 
@@ -169,6 +172,13 @@ class Conversation {
     if (stage === "tts" || kind !== "answer" || this.#apologies >= this.#limits.apologies)
       this.#leave({ next: "menu", reason: stage });
     else this.#floor.take("failed");
+  }
+
+  /** A machine is not talked to. */
+  #onFax(): void {
+    const known = this.#options.agent.targets.includes(FAX_TARGET);
+    this.#options.log.info({ target: known }, "a fax machine calls");
+    this.#leave(known ? { next: "transfer", target: FAX_TARGET } : { next: "menu", reason: "fax" });
   }
 
   // What the table says.

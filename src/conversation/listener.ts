@@ -1,4 +1,5 @@
 import { EchoDetector } from "../audio/echo.ts";
+import { FaxTone } from "../audio/fax-tone.ts";
 import { type Frame, samplesPerFrame } from "../audio/frame.ts";
 import type { MediaStream } from "../audio/stream.ts";
 import type { Clock } from "../base/clock.ts";
@@ -35,6 +36,8 @@ export interface ListenerOptions {
   readonly guard: (run: () => void) => void;
   /** The recogniser was lost too often. */
   readonly lost: (error: unknown) => void;
+  /** A fax machine calls. */
+  readonly fax: () => void;
 }
 
 // So much of a sound must have been heard to say how loud it is.
@@ -51,6 +54,7 @@ export class Listener {
   #closed = false;
   #hunch = false;
   readonly #echo: EchoDetector;
+  readonly #faxTone: FaxTone;
   readonly #silence: Frame;
   ear: Ear | undefined;
 
@@ -58,6 +62,7 @@ export class Listener {
     this.#options = options;
     const { rate } = options.media;
     this.#echo = new EchoDetector(rate);
+    this.#faxTone = new FaxTone(rate);
     this.#silence = { pcm: new Int16Array(samplesPerFrame(rate)), rate };
     options.media.onSent?.((pcm, playsAtMs) => {
       this.#echo.sent(pcm, playsAtMs);
@@ -100,6 +105,7 @@ export class Listener {
     const { ear } = this;
     const frame = this.#frame;
     if (!ear || !frame) return;
+    if (this.#faxTone.push(frame.pcm)) this.#options.fax();
     // What comes back of our own words is nobody's, neither for voice activity nor for the recogniser.
     const echo = this.#echo.echo(frame.pcm, this.#options.clock.now());
     ear.push(echo ? this.#silence : frame);
