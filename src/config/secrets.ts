@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { Key } from "../providers/key.ts";
 import { type Fault, isSecretKey, type Path } from "./fault.ts";
 import { whyUnreadable } from "./files.ts";
 import { name, unknownKey } from "./issues.ts";
@@ -26,7 +27,8 @@ export interface Resolved {
 
 /**
  * Secrets come from where secrets are kept: `password: {env: NAME}`, `{file: PATH}` or `{credential: NAME}` (systemd's
- * LoadCredential). Plain text works, and is warned of. The values themselves appear in no message.
+ * LoadCredential). Plain text works, and is warned of. The values themselves appear in no message. Those of the providers
+ * become Keys, which follow their file.
  */
 export function resolveSecrets(file: YamlFile, environment: Environment): Resolved {
   const faults: Fault[] = [];
@@ -35,9 +37,10 @@ export function resolveSecrets(file: YamlFile, environment: Environment): Resolv
     list.push({ file: file.path, ...file.placeOf(path), problem: `${name(path)}: ${problem}` });
 
   const secret = (value: unknown, path: Path): unknown => {
+    const keyed = path[0] === "providers";
     if (typeof value === "string" && value !== "") {
       note(warnings, path, "a secret in clear text; better {env: NAME}, {file: PATH} or {credential: NAME}");
-      return value;
+      return keyed ? new Key(value) : value;
     }
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     const entries = Object.entries(value);
@@ -58,7 +61,8 @@ export function resolveSecrets(file: YamlFile, environment: Environment): Resolv
     const found = fetchSecret(source, from, environment);
     if (found.problem) note(faults, path, found.problem);
     if (found.warning) note(warnings, path, found.warning);
-    return found.value ?? UNRESOLVED;
+    if (found.value === undefined) return UNRESOLVED;
+    return keyed ? keyOf(found.value, found.path) : found.value;
   };
 
   const walk = (value: unknown, path: Path): unknown => {
@@ -73,8 +77,13 @@ export function resolveSecrets(file: YamlFile, environment: Environment): Resolv
   return { value: walk(file.value, []), faults, warnings };
 }
 
+const keyOf = (value: string, path: string | undefined): Key =>
+  path === undefined ? new Key(value) : new Key(value, { path, read: () => readSecret(path).value });
+
 interface Found {
   readonly value?: string;
+  /** Where it was read, if in a file. */
+  readonly path?: string;
   readonly problem?: string;
   readonly warning?: string;
 }
@@ -109,7 +118,7 @@ function readSecret(path: string): Found {
     const value = bytes.toString("utf8").replace(/\r?\n$/, "");
     if (value === "") return { problem: `${path}: the file is empty` };
     const open = (info.mode & 0o044) !== 0 ? { warning: `${path} may be read by others; chmod 0600 it` } : {};
-    return { value, ...open };
+    return { value, path, ...open };
   } catch (error) {
     return { problem: `${path}: ${whyUnreadable(error)}` };
   } finally {

@@ -2,6 +2,7 @@ import { chmodSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { formatFault } from "../../src/config/fault.ts";
 import { editDistance, nearest } from "../../src/config/nearest.ts";
+import type { Key } from "../../src/providers/key.ts";
 import { ENV, Folder, SOUND_AGENT, SOUND_SERVICE, serviceFaults } from "./support.ts";
 
 const SECRET = "swordfish";
@@ -44,7 +45,8 @@ describe("a sound configuration", () => {
     });
     const config = folder.load();
     expect(config.agents.reception?.choices).toMatchObject({ stt: ["cloud-ear", "pocketsphinx"], vad: ["low"] });
-    expect(config.providers.stt["cloud-ear"]?.options).toEqual({ apiKey: SECRET });
+    const cloud = config.providers.stt["cloud-ear"]?.options;
+    expect((cloud as { apiKey: Key }).apiKey.current()).toBe(SECRET);
     expect(config.providers.vad.low?.options).toEqual({ mode: 1 });
   });
 

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Catalogue, Config } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/fault.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { keySchema } from "../../src/providers/key.ts";
 import type { ProviderModule, Stage } from "../../src/providers/module.ts";
 
 const fakeModule = (stage: Stage, name: string, schema: z.ZodType, host?: string): ProviderModule<Stage> => ({
@@ -35,8 +36,8 @@ export const catalogue: Catalogue = {
     fakeModule("stt", "pocketsphinx", z.strictObject({})),
     fakeModule("llm", "scripted", z.strictObject({})),
     fakeModule("tts", "flite", z.strictObject({ voice: z.string().default("slt") })),
-    fakeModule("stt", "cloud", z.strictObject({ apiKey: z.string().min(1) }), "api.example.com"),
-    fakeModule("tts", "cloud", z.strictObject({ apiKey: z.string().min(1) }), "api.example.com"),
+    fakeModule("stt", "cloud", z.strictObject({ apiKey: keySchema }), "api.example.com"),
+    fakeModule("tts", "cloud", z.strictObject({ apiKey: keySchema }), "api.example.com"),
   ],
   script: z.strictObject({ else: z.string(), to: z.string().optional() }),
   targetsOf: (script) => {
