@@ -1,0 +1,7 @@
+import { asteriskStage } from "./asterisk.ts";
+import type { SetStage } from "./stage.ts";
+
+/** The PBXs that can be measured through: one line each. */
+export const stages: Readonly<Record<string, SetStage>> = {
+  asterisk: asteriskStage,
+};

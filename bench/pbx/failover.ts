@@ -1,0 +1,91 @@
+import type { CallLeg } from "../../src/caller/leg.ts";
+import { heardSound } from "../../src/cli/demo/actors.ts";
+import type { PbxStage } from "../engines/stage.ts";
+import type { Bench, Findings, Scenario } from "../metric.ts";
+import { answeredMs, inCall, latenessOf, step } from "./call.ts";
+
+const KILLS = 50;
+const SPEAKING_MS = 400;
+const MENU_WITHIN_MS = 5000;
+const STALLS = 3;
+const STALL_MS = 350;
+
+interface Fault {
+  /** Undefined: the menu was not heard within 5 s. */
+  readonly menuMs: number | undefined;
+  readonly lost: boolean;
+  readonly lateMs: readonly number[];
+}
+
+/** One call whose agent is speaking when its worker gets the signal; then the menu is waited for, by its sound. */
+async function hurt(
+  { service, phone, menu }: PbxStage,
+  { clock, signal }: Bench,
+  { by, before }: { by: NodeJS.Signals; before?: (pid: number, leg: CallLeg) => Promise<void> },
+): Promise<Fault> {
+  await service.ready(step(signal));
+  const pid = await service.workerPid();
+  return await inCall(phone, { signal }, async (leg) => {
+    await leg.heard.soundFor({ ms: SPEAKING_MS, sinceMs: answeredMs(leg), signal: step(signal) });
+    await before?.(pid, leg);
+    const sinceMs = clock.now();
+    process.kill(pid, by);
+    const found = await heardSound(leg, { sound: menu, sinceMs, withinMs: MENU_WITHIN_MS, clock, signal });
+    const lost = leg.signal.aborted || found === undefined;
+    return { menuMs: found === undefined ? undefined : found - sinceMs, lost, lateMs: latenessOf(leg) };
+  });
+}
+
+const msOf = (faults: readonly Fault[]): number[] => faults.flatMap(({ menuMs }) => menuMs ?? []);
+const lateOf = (faults: readonly Fault[]): number[] => faults.flatMap(({ lateMs }) => lateMs);
+
+/** SIGKILL in mid-sentence, again and again: how soon the menu speaks, and whether anybody lost the call. */
+export const kills: Scenario = {
+  name: "kills",
+  async run(bench): Promise<Findings> {
+    const stage = await bench.stage();
+    const faults: Fault[] = [];
+    const count = bench.smoke ? bench.trials : Math.max(bench.trials, KILLS);
+    while (faults.length < count) faults.push(await hurt(stage, bench, { by: "SIGKILL" }));
+    await stage.service.ready(step(bench.signal));
+    return {
+      samples: { failover_kill_ms: msOf(faults) },
+      values: { calls_lost: faults.filter(({ lost }) => lost).length },
+      notes: [`${count} kills; a call counts as lost when it ended or its caller did not hear the menu within 5 s`],
+      lateMs: lateOf(faults),
+    };
+  },
+};
+
+/** A worker that stands still, after three stalls that are none of the supervisor's business. */
+export const hangs: Scenario = {
+  name: "hangs",
+  async run(bench): Promise<Findings> {
+    const stage = await bench.stage();
+    const { clock, signal } = bench;
+    const faults: Fault[] = [];
+    let triggered = 0;
+    const stall = async (pid: number, leg: CallLeg): Promise<void> => {
+      for (let stalls = 0; stalls < STALLS; stalls += 1) {
+        process.kill(pid, "SIGSTOP");
+        await clock.sleep(STALL_MS, signal);
+        process.kill(pid, "SIGCONT");
+        await clock.sleep(STALL_MS, signal);
+      }
+      const same = (await stage.service.workerPid().catch(() => 0)) === pid;
+      if (!same || leg.signal.aborted) triggered += 1;
+    };
+    while (faults.length < bench.trials) {
+      // Stalls cost two seconds a trial: every third call shows that they trigger nothing.
+      const before = faults.length % 3 === 0 ? { before: stall } : {};
+      faults.push(await hurt(stage, bench, { by: "SIGSTOP", ...before }));
+    }
+    await stage.service.ready(step(signal));
+    return {
+      samples: { failover_hang_ms: msOf(faults) },
+      values: { stalls_triggered: triggered },
+      notes: [`${Math.ceil(faults.length / 3)} of ${faults.length} calls had three stalls of ${STALL_MS} ms first`],
+      lateMs: lateOf(faults),
+    };
+  },
+};

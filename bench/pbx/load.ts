@@ -1,0 +1,138 @@
+import type { CallLeg } from "../../src/caller/leg.ts";
+import { framesOf } from "../../src/caller/speech.ts";
+import type { PbxStage } from "../engines/stage.ts";
+import type { Bench, Findings, Scenario } from "../metric.ts";
+import { INTERRUPTIONS, words } from "../sounds.ts";
+import { percentile } from "../statistics.ts";
+import { answeredMs, inCall, latenessOf, step, untilIdle } from "./call.ts";
+import { frameLateness } from "./frames.ts";
+
+const STEPS = [20, 40, 60, 80, 100, 120, 140] as const;
+const SMOKE_STEPS = [2] as const;
+const HOLD_MS = 12_000;
+const LATE_BELOW_MS = 20;
+const ARRIVALS_PER_S = 10;
+
+interface Load {
+  readonly calls: number;
+  readonly greeted: number;
+  readonly lateP99Ms: number;
+  readonly ownLateP99Ms: number;
+  readonly ownLateMs: readonly number[];
+}
+
+/** Talks: asks, listens to three seconds of the answer, asks again. */
+async function converse(leg: CallLeg, { clock, signal }: Bench, untilMs: number, seed: number): Promise<void> {
+  for (let turn = seed; clock.now() < untilMs; turn += 1) {
+    const text = INTERRUPTIONS[turn % INTERRUPTIONS.length] ?? "Stop.";
+    await leg.say(framesOf(words(text)), { signal });
+    await clock.sleep(Math.max(0, Math.min(4000, untilMs - clock.now())), signal);
+  }
+}
+
+/** So many conversations at the same time, counted from when the last one was answered. */
+async function hold(stage: PbxStage, bench: Bench, calls: number): Promise<Load> {
+  const { clock, signal } = bench;
+  const holdMs = bench.smoke ? 3000 : HOLD_MS;
+  const startMs = clock.now();
+  const measureMs = startMs + (calls * 1000) / ARRIVALS_PER_S + 1500;
+  const [late, own]: [number[], number[]] = [[], []];
+  let greeted = 0;
+  const one = async (index: number): Promise<void> => {
+    await clock.sleep((index * 1000) / ARRIVALS_PER_S, signal);
+    await inCall(stage.phone, { signal }, async (leg) => {
+      await leg.heard.sound({ signal: step(signal) });
+      greeted += 1;
+      await converse(leg, bench, measureMs + holdMs, index);
+      for (const ms of frameLateness(leg, { sinceMs: measureMs })) late.push(ms);
+      for (const ms of latenessOf(leg)) own.push(ms);
+    });
+  };
+  const ends = await Promise.allSettled(Array.from({ length: calls }, (_, index) => one(index)));
+  signal.throwIfAborted();
+  const failed = ends.filter(({ status }) => status === "rejected").length;
+  await untilIdle(stage, bench);
+  return {
+    calls,
+    greeted: greeted - failed,
+    lateP99Ms: percentile(late, 0.99),
+    ownLateP99Ms: percentile(own, 0.99),
+    ownLateMs: own,
+  };
+}
+
+/** More and more conversations at the same time, until the outgoing frames come late. */
+export const concurrent: Scenario = {
+  name: "concurrent calls",
+  async run(bench): Promise<Findings> {
+    const stage = await bench.stage();
+    await stage.service.ready(step(bench.signal));
+    const loads: Load[] = [];
+    for (const calls of bench.smoke ? SMOKE_STEPS : STEPS) {
+      const load = await hold(stage, bench, calls);
+      loads.push(load);
+      bench.progress(`${calls} calls: frames late by ${load.lateP99Ms.toFixed(1)} ms at p99, ${load.greeted} greeted`);
+      if (load.lateP99Ms >= LATE_BELOW_MS || load.greeted < calls) break;
+    }
+    const carried = loads.filter(({ lateP99Ms, greeted, calls }) => lateP99Ms < LATE_BELOW_MS && greeted === calls);
+    const best = carried.at(-1);
+    return {
+      values: { concurrent_calls: best?.calls ?? 0 },
+      notes: loads.map(
+        ({ calls, greeted, lateP99Ms, ownLateP99Ms }) =>
+          `${calls} calls: ${greeted} greeted, frames' lateness p99 ${lateP99Ms.toFixed(1)} ms (callers' own ${ownLateP99Ms.toFixed(1)} ms)`,
+      ),
+      lateMs: best?.ownLateMs ?? [],
+    };
+  },
+};
+
+const RATES = [10, 20, 30, 40, 50] as const;
+const SETUP_S = 5;
+const GREETED_WITHIN_MS = 1000;
+const STAY_MS = 1000;
+
+/** Calls at a steady rate for five seconds; returns how long after its INVITE each caller was greeted. */
+async function arrive(
+  stage: PbxStage,
+  bench: Bench,
+  rate: number,
+): Promise<{ greetedMs: number[]; calls: number; own: number[] }> {
+  const { clock, signal } = bench;
+  const calls = Math.ceil(rate * (bench.smoke ? 1 : SETUP_S));
+  const [greetedMs, own]: [number[], number[]] = [[], []];
+  const one = async (index: number): Promise<void> => {
+    await clock.sleep((index * 1000) / rate, signal);
+    await inCall(stage.phone, { signal }, async (leg) => {
+      const atMs = await leg.heard.sound({ signal: step(signal, 5000) });
+      greetedMs.push(atMs - Math.min(leg.times.startMs, answeredMs(leg)));
+      await clock.sleep(STAY_MS, signal);
+      for (const ms of latenessOf(leg)) own.push(ms);
+    });
+  };
+  await Promise.allSettled(Array.from({ length: calls }, (_, index) => one(index)));
+  signal.throwIfAborted();
+  await untilIdle(stage, bench);
+  return { greetedMs, calls, own };
+}
+
+/** The highest rate of new calls at which every caller is greeted within a second of dialling. */
+export const setup: Scenario = {
+  name: "set-up",
+  async run(bench): Promise<Findings> {
+    const stage = await bench.stage();
+    await stage.service.ready(step(bench.signal));
+    const notes: string[] = [];
+    let [best, own]: [number, readonly number[]] = [0, []];
+    for (const rate of bench.smoke ? [2] : RATES) {
+      const { greetedMs, calls, own: late } = await arrive(stage, bench, rate);
+      const intime = greetedMs.filter((ms) => ms <= GREETED_WITHIN_MS).length;
+      const text = `${rate} new calls a second: ${intime} of ${calls} greeted within ${GREETED_WITHIN_MS} ms of dialling, p95 ${percentile(greetedMs, 0.95).toFixed(0)} ms`;
+      notes.push(text);
+      bench.progress(text);
+      if (intime < calls) break;
+      [best, own] = [rate, late];
+    }
+    return { values: { setup_per_s: best }, notes, lateMs: own };
+  },
+};

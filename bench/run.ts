@@ -1,0 +1,77 @@
+import { systemClock } from "../src/base/clock.ts";
+import { stages } from "./engines/index.ts";
+import type { PbxStage } from "./engines/stage.ts";
+import { loadNow, type Machine, machineOf, versionsOf } from "./machine.ts";
+import { type Bench, ENOUGH_TRIALS, type Metric, type Scenario } from "./metric.ts";
+import { type Result, resultsOf } from "./result.ts";
+
+export interface RunOptions {
+  readonly metrics: readonly Metric[];
+  readonly engine: string;
+  readonly trials: number;
+  readonly signal: AbortSignal;
+  readonly progress: (line: string) => void;
+}
+
+export interface Report {
+  readonly machine: Machine;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly results: readonly Result[];
+  readonly notes: readonly string[];
+  /** Metrics that were asked for and not measured: a sentence each. */
+  readonly failures: readonly string[];
+}
+
+/** Runs every scenario that one of the metrics needs, one after the other. A scenario that fails costs its own metrics only. */
+export async function runBench({ metrics, engine, trials, signal, progress }: RunOptions): Promise<Report> {
+  await using undo = new AsyncDisposableStack();
+  let stage: Promise<PbxStage> | undefined;
+  const bench = (scenario: AsyncDisposableStack): Bench => ({
+    clock: systemClock,
+    signal,
+    trials,
+    smoke: trials < ENOUGH_TRIALS,
+    progress,
+    wants: (name) => metrics.some((metric) => metric.name === name),
+    stage() {
+      stage ??= setStage(engine, { signal, progress, undo });
+      return stage;
+    },
+    undo: scenario,
+  });
+  const before = loadNow();
+  const [results, notes, failures]: [Result[], string[], string[]] = [[], [], []];
+  for (const [scenario, wanted] of byScenario(metrics)) {
+    progress(`${scenario.name}: ${wanted.map(({ name }) => name).join(", ")}`);
+    try {
+      await using own = new AsyncDisposableStack();
+      const findings = await scenario.run(bench(own));
+      const found = resultsOf(wanted, findings, { figures: trials >= ENOUGH_TRIALS });
+      results.push(...found);
+      notes.push(...(findings.notes ?? []).map((note) => `${scenario.name}: ${note}`));
+      const missing = wanted.filter((metric) => !found.some((result) => result.metric === metric));
+      failures.push(...missing.map(({ name }) => `${name} was not measured`));
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(`${scenario.name} failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  const pbx = stage && { name: engine, version: (await stage).version };
+  const machine = machineOf({ before, after: loadNow() });
+  return { machine, versions: versionsOf(pbx), results, notes, failures };
+}
+
+function byScenario(metrics: readonly Metric[]): Map<Scenario, Metric[]> {
+  const groups = new Map<Scenario, Metric[]>();
+  for (const metric of metrics) groups.set(metric.scenario, [...(groups.get(metric.scenario) ?? []), metric]);
+  return groups;
+}
+
+function setStage(
+  engine: string,
+  parts: { signal: AbortSignal; progress: (line: string) => void; undo: AsyncDisposableStack },
+): Promise<PbxStage> {
+  const set = stages[engine];
+  if (!set) throw new Error(`there is no stage for "${engine}"`);
+  return set({ ...parts, clock: systemClock, settings: {}, agents: {} });
+}

@@ -1,0 +1,23 @@
+import { describe, expect, test } from "vitest";
+import { metrics } from "../../bench/metrics.ts";
+import { runBenchCommand } from "./bench.ts";
+
+describe("npm run bench", () => {
+  test("lists every metric with its aim", async () => {
+    const { status, stdout } = await runBenchCommand("--list");
+    expect(status).toBe(0);
+    expect(stdout.trim().split("\n")).toHaveLength(metrics.length);
+    expect(stdout).toMatch(/^greeting_ms .*Aim: p95 <= 100\.$/m);
+  });
+
+  test("knows no metric that it was not told of, and says where they are listed", async () => {
+    const { status, stdout, stderr } = await runBenchCommand("--json", "--only", "greeting_ms,zebra_ms");
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain('There is no metric "zebra_ms"');
+  });
+
+  test("names every metric once", () => {
+    const names = metrics.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
