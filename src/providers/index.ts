@@ -1,5 +1,6 @@
 import { scripted } from "./llm/scripted.ts";
 import type { ProviderModule, Stage } from "./module.ts";
+import { deepgram } from "./stt/deepgram.ts";
 import { pocketsphinx } from "./stt/pocketsphinx.ts";
 import { flite } from "./tts/flite.ts";
 import { fvad } from "./vad/fvad.ts";
@@ -12,7 +13,7 @@ type Registry = { readonly [S in Stage]: Readonly<Record<string, ProviderModule<
 /** Every provider there is, by stage and by the name that the configuration calls it: one line each. */
 export const providers = {
   vad: { fvad, silero },
-  stt: { pocketsphinx },
+  stt: { pocketsphinx, deepgram },
   llm: { scripted },
   tts: { flite },
 } as const satisfies Registry;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Gate } from "../../../src/providers/stt/pocketsphinx/gate.ts";
+import { Gate } from "../../../src/providers/stt/gate.ts";
 import { lineNoise } from "../support/sounds.ts";
 import { overTheTelephone } from "./telephone.ts";
 

@@ -3,8 +3,8 @@ import type { Clock, Timer } from "../../../base/clock.ts";
 import type { Log } from "../../../base/log.ts";
 import { BoundedQueue } from "../../../base/queue.ts";
 import { type Hearing, ProviderError, type Transcript } from "../../../conversation/providers.ts";
+import { Gate } from "../gate.ts";
 import type { Ears, Seat } from "./ears.ts";
-import { Gate } from "./gate.ts";
 import type { FromEar } from "./protocol.ts";
 
 export interface HearingOptions {

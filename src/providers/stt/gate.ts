@@ -1,4 +1,4 @@
-import type { Frame } from "../../../audio/frame.ts";
+import type { Frame } from "../../audio/frame.ts";
 
 const FLOOR_START = 8;
 const FLOOR_RISE = 0.005;
