@@ -4,7 +4,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { ProviderError, type ProviderErrorCode } from "../conversation/providers.ts";
 import { proxyAgent } from "./proxy.ts";
-import { codeOfStatus } from "./status.ts";
+import { codeOfStatus } from "./failure.ts";
 
 export interface SocketEvents {
   open(): void;
