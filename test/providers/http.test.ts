@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { openHttp } from "../../src/providers/http.ts";
+import { settle } from "../support/virtual-clock.ts";
 
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -65,6 +66,9 @@ test("a connection that was opened early is the one that is used", async () => {
   const url = `http://127.0.0.1:${await listen(server)}/`;
   const http = client();
   await http.warm(url, new AbortController().signal);
+  // A connection is taken again one turn of the event loop after its last answer.
+  await settle();
+  await settle();
   await (await http.fetch(url, { method: "POST", body: "words" })).text();
   expect({ connections, methods }).toEqual({ connections: 1, methods: ["OPTIONS", "POST"] });
   await http.warm("http://127.0.0.1:9/", new AbortController().signal);
