@@ -74,6 +74,8 @@ export interface ToolRequest {
   readonly id: string;
   readonly name: string;
   readonly input: Readonly<Record<string, unknown>>;
+  /** What the model wrote as the input could not be read; this says why, for the model. The tool is not run. */
+  readonly fault?: string;
 }
 
 export interface ToolDefinition {
@@ -85,14 +87,49 @@ export interface ToolDefinition {
 
 export type ReplyPart = { readonly type: "text"; readonly text: string } | ({ readonly type: "tool" } & ToolRequest);
 
+/** What one request to a provider took, for the bill: tokens, or characters to be spoken. */
+export interface Usage {
+  readonly provider: string;
+  readonly inputTokens?: number;
+  /** Of the input's tokens, those that the provider had kept from before. */
+  readonly cachedTokens?: number;
+  readonly outputTokens?: number;
+  readonly characters?: number;
+  /** In the currency of the configured prices; absent where none are configured. */
+  readonly cost?: number;
+  /** Counted by us: the request was given up before the provider said how much it took. */
+  readonly estimated?: boolean;
+}
+
 export interface LanguageModel {
   readonly name: string;
-  /** Streams the reply. Ends quietly when the signal aborts; throws a ProviderError otherwise. */
+  /** A call is coming: opens a connection, so that the first question does not wait for one. Never rejects, may be left alone. */
+  connect?(options: { signal: AbortSignal }): Promise<void>;
+  /** Streams the reply. Ends quietly when the signal aborts; throws a ProviderError otherwise. `onUsage`: at most once, also of a reply that was given up. */
   reply(
     messages: readonly Message[],
-    options: { tools: readonly ToolDefinition[]; signal: AbortSignal },
+    options: { tools: readonly ToolDefinition[]; signal: AbortSignal; onUsage?: (usage: Usage) => void },
   ): AsyncIterable<ReplyPart>;
   close(): Promise<void>;
+}
+
+/** When a part of a spoken piece sounds. Parts follow each other in the text; together they are the text, apart from white space. */
+export interface WordTime {
+  /** A word, or as little as a character. */
+  readonly text: string;
+  /** From the beginning of the piece's first frame. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export interface SpeakOptions {
+  readonly voice: string;
+  readonly rate: SampleRate;
+  readonly language: string;
+  readonly signal: AbortSignal;
+  /** Where the provider says when each word sounds; some parts at a time, before or while their frames are yielded. */
+  readonly onWords?: (words: readonly WordTime[]) => void;
+  readonly onUsage?: (usage: Usage) => void;
 }
 
 export interface TextToSpeech {
@@ -101,10 +138,9 @@ export interface TextToSpeech {
    * Speaks the pieces as they come, each piece a clause or a sentence. Yields 20 ms frames at `rate` (the last of a piece may be shorter).
    * Ends quietly when the signal aborts; throws a ProviderError otherwise.
    */
-  speak(
-    text: AsyncIterable<string>,
-    options: { voice: string; rate: SampleRate; language: string; signal: AbortSignal },
-  ): AsyncIterable<Frame>;
+  speak(text: AsyncIterable<string>, options: SpeakOptions): AsyncIterable<Frame>;
+  /** As LanguageModel.connect, for a voice and a rate. */
+  connect?(options: { voice: string; rate: SampleRate; language: string; signal: AbortSignal }): Promise<void>;
   /** Makes these pieces (greetings, prompts) ready, so that `speak` has their first frame at once; a provider with a cache may keep them on disk. */
   prepare?(
     texts: readonly string[],

@@ -128,6 +128,7 @@ export async function runTool(
 ): Promise<ToolOutcome> {
   const tool = tools.find(({ definition }) => definition.name === request.name);
   if (!tool) return { result: "There is no such tool." };
+  if (request.fault !== undefined) return { result: `This failed: ${request.fault}` };
   const run = new AbortController();
   const within = AbortSignal.any([signal, run.signal]);
   try {

@@ -1,3 +1,4 @@
+import { openai } from "./llm/openai.ts";
 import { scripted } from "./llm/scripted.ts";
 import type { ProviderModule, Stage } from "./module.ts";
 import { deepgram } from "./stt/deepgram.ts";
@@ -14,6 +15,6 @@ type Registry = { readonly [S in Stage]: Readonly<Record<string, ProviderModule<
 export const providers = {
   vad: { fvad, silero },
   stt: { pocketsphinx, deepgram },
-  llm: { scripted },
+  llm: { openai, scripted },
   tts: { flite },
 } as const satisfies Registry;

@@ -15,6 +15,8 @@ export interface StagePort {
 export interface ProviderContext {
   readonly clock: Clock;
   readonly log: Log;
+  /** What the configuration calls this provider. Absent: its type's name. */
+  readonly name?: string;
   /** A folder that the service may write to. Absent: nothing is kept on disk. */
   readonly cacheDir?: string;
 }

@@ -3,8 +3,8 @@ import { type RawData, WebSocket } from "ws";
 import type { Clock, Timer } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import { ProviderError, type ProviderErrorCode } from "../conversation/providers.ts";
-import { proxyAgent } from "./proxy.ts";
 import { codeOfStatus } from "./failure.ts";
+import { proxyAgent } from "./proxy.ts";
 
 export interface SocketEvents {
   open(): void;

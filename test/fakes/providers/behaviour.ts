@@ -1,0 +1,71 @@
+import type { Socket } from "node:net";
+
+/**
+ * How a loopback provider behaves. Times are real milliseconds, fixed, so that a bench measures us and not the fake.
+ * Faults are what providers do to their users on a bad day:
+ * - `refuse`: the connection is closed before a word
+ * - a number: that HTTP status, on requests and on websocket handshakes
+ * - `silent`: accepts, and never answers
+ * - `stall`: answers, and falls silent for ever in the middle
+ * - `garbage`: answers with what is no part of the protocol
+ * - `empty`: a whole answer with nothing in it
+ * - `close`: the connection breaks in the middle of the answer
+ */
+export type Fault = "refuse" | "silent" | "stall" | "garbage" | "empty" | "close" | 401 | 429 | 500 | 503;
+
+export interface Behaviour {
+  /** From a request to the first that comes of its answer. */
+  firstMs?: number;
+  /** Tokens, or seconds of audio, a second: 0 gives all at once. */
+  perSecond?: number;
+  fault?: Fault | undefined;
+  /** With this, only the first so many requests have the fault. */
+  faults?: number | undefined;
+}
+
+/** What is asked of a fake's behaviour, request by request. Change `set` in the middle of a test as you like. */
+export class Moods {
+  #mood: Behaviour;
+  #faults = 0;
+
+  constructor(mood: Behaviour = {}) {
+    this.#mood = mood;
+  }
+
+  set(mood: Behaviour): void {
+    this.#mood = mood;
+    this.#faults = 0;
+  }
+
+  get firstMs(): number {
+    return this.#mood.firstMs ?? 0;
+  }
+
+  get perSecond(): number {
+    return this.#mood.perSecond ?? 0;
+  }
+
+  /** The fault of the next request. */
+  next(): Fault | undefined {
+    const { fault, faults } = this.#mood;
+    if (fault === undefined || this.#faults >= (faults ?? Number.POSITIVE_INFINITY)) return undefined;
+    this.#faults += 1;
+    return fault;
+  }
+}
+
+/** A wait that ends when its connection does. False: it has. */
+export function pause(ms: number, socket: Pick<Socket, "once" | "off" | "destroyed">): Promise<boolean> {
+  if (socket.destroyed) return Promise.resolve(false);
+  if (ms <= 0) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const end = (whole: boolean): void => {
+      clearTimeout(timer);
+      socket.off("close", gone);
+      resolve(whole);
+    };
+    const gone = (): void => end(false);
+    const timer = setTimeout(() => end(true), ms);
+    socket.once("close", gone);
+  });
+}
