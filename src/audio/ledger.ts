@@ -16,8 +16,9 @@ export class Ledger {
   #handed = 0;
   #endMs = Number.NEGATIVE_INFINITY;
 
-  /** `frames`: how many can be handed over and not yet be playing. */
-  constructor({ rate, frames }: { rate: SampleRate; frames: number }) {
+  /** `frames`: how many can be handed over and not yet be playing. `handed`: samples that were heard before this account began. */
+  constructor({ rate, frames, handed = 0 }: { rate: SampleRate; frames: number; handed?: number }) {
+    this.#handed = handed;
     this.#samplesPerFrame = samplesPerFrame(rate);
     this.#held = new Int32Array(frames + 2);
   }

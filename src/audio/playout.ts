@@ -7,8 +7,8 @@ import { SampleRing } from "./ring.ts";
 
 /** Where the frames of one call go. */
 export interface PlayoutSink {
-  /** 20 ms. The same buffer is used for the next frame: copy what is kept. */
-  send(pcm: Int16Array): void;
+  /** 20 ms, and whether it is of a reply or fills the silence. The same buffer is used for the next frame: copy what is kept. */
+  send(pcm: Int16Array, speaks: boolean): void;
   /** Makes the PBX forget what it was sent and has not begun to play. Nothing to do where it keeps nothing. */
   flush(): void;
 }
@@ -26,6 +26,9 @@ export interface PlayoutOptions {
   readonly sinkDelayMs?: number;
 }
 
+/** A far side, and how it takes frames: as in the options. */
+export type FarSide = Pick<PlayoutOptions, "sink" | "leadMs" | "sinkDelayMs">;
+
 /** What is played, and when it begins to be heard: what an echo of it must be compared with. Frames that a hold took back are played again. */
 export type SentListener = (pcm: Int16Array, playsAtMs: number) => void;
 
@@ -33,6 +36,8 @@ export type SentListener = (pcm: Int16Array, playsAtMs: number) => void;
 const CATCH_UP_MS = 60;
 // Timers run up to a millisecond early.
 const EARLY_MS = 1;
+// Beyond this a far side that we pace has been silent before the frame came.
+const LATE_MS = FRAME_MS;
 // A writer that ignores `write`'s answer is cut off this much above `queueMs`.
 const OVERRUN_MS = 500;
 
@@ -40,16 +45,16 @@ const OVERRUN_MS = 500;
 export class Playout {
   readonly rate: SampleRate;
   readonly #clock: Clock;
-  readonly #sink: PlayoutSink;
+  #sink: PlayoutSink;
   readonly #comfort: Comfort;
   readonly #queueLimit: number;
   readonly #samplesPerMs: number;
   /** How long before the end of what was handed over the next frame of a reply follows. */
-  readonly #aheadMs: number;
-  readonly #delayMs: number;
-  readonly #paced: boolean;
+  #aheadMs: number;
+  #delayMs: number;
+  #paced: boolean;
   readonly #ring: SampleRing;
-  readonly #ledger: Ledger;
+  #ledger: Ledger;
   readonly #frame: Int16Array;
   readonly #tick = (): void => {
     this.#timer = undefined;
@@ -71,6 +76,7 @@ export class Playout {
   #aheadOfClockMs = 0;
   #nextComfort = 0;
   #dropped = 0;
+  #late = 0;
 
   constructor({ clock, rate, leadMs, queueMs, sink, comfort, sinkDelayMs }: PlayoutOptions) {
     this.rate = rate;
@@ -81,9 +87,9 @@ export class Playout {
     this.#queueLimit = queueMs * this.#samplesPerMs;
     this.#paced = leadMs > 0;
     this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
-    this.#aheadMs = Math.max(0, leadMs + this.#delayMs - FRAME_MS);
+    this.#aheadMs = aheadOf(leadMs, this.#delayMs);
     this.#ring = new SampleRing(Math.ceil((queueMs + leadMs + FRAME_MS + OVERRUN_MS) * this.#samplesPerMs));
-    this.#ledger = new Ledger({ rate, frames: Math.ceil((leadMs + this.#delayMs) / FRAME_MS) + 1 });
+    this.#ledger = ledgerFor(rate, leadMs + this.#delayMs);
     this.#frame = new Int16Array(samplesPerFrame(rate));
   }
 
@@ -107,6 +113,26 @@ export class Playout {
   /** Frames that were written in spite of a full queue, and forgotten. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Frames of replies that left so late that the caller heard a gap. Only where we pace. */
+  get late(): number {
+    return this.#late;
+  }
+
+  /** From now on the frames go elsewhere. What the far side before had begun to play counts as heard; all else is handed over again. */
+  redirect({ sink, leadMs, sinkDelayMs }: FarSide): void {
+    if (this.#closed) return;
+    this.#ledger.cut(this.#clock.now());
+    this.#sink = sink;
+    this.#paced = leadMs > 0;
+    this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
+    this.#aheadMs = aheadOf(leadMs, this.#delayMs);
+    this.#ledger = ledgerFor(this.rate, leadMs + this.#delayMs, this.#ledger);
+    this.#aheadOfClockMs = 0;
+    this.#idle = true;
+    this.#endMs = this.#clock.now();
+    this.#pump();
   }
 
   /** One listener; called in the tick in which a frame of a reply is handed over. It must not block, and copies what it keeps. */
@@ -220,12 +246,15 @@ export class Playout {
   #sendSpeech(nowMs: number): void {
     if (this.#idle) this.#beginSpeech(nowMs);
     else if (this.#paced && nowMs > this.#endMs + EARLY_MS) this.#endMs = nowMs + this.#delayMs;
-    else this.#forgetLateness(nowMs);
+    else {
+      if (nowMs - this.#endMs > LATE_MS) this.#late++;
+      this.#forgetLateness(nowMs);
+    }
     const samples = this.#ring.read(this.#ledger.handed, this.#frame);
     if (samples < this.#frame.length) this.#frame.set(this.#quiet().subarray(samples), samples);
     this.#ledger.hand(samples, this.#endMs);
     this.#endMs = this.#ledger.endMs;
-    this.#sink.send(this.#frame);
+    this.#sink.send(this.#frame, true);
     this.#sentListener?.(this.#frame, this.#endMs - FRAME_MS);
   }
 
@@ -252,7 +281,7 @@ export class Playout {
     this.#idle = true;
     this.#forgetLateness(nowMs);
     this.#endMs += FRAME_MS;
-    this.#sink.send(this.#quiet());
+    this.#sink.send(this.#quiet(), false);
   }
 
   #forgetLateness(nowMs: number): void {
@@ -271,6 +300,13 @@ export class Playout {
     this.#timerDueMs = dueMs;
     this.#timer = this.#clock.after(Math.max(1, Math.ceil(dueMs - nowMs)), this.#tick);
   }
+}
+
+/** Until the next frame must follow. */
+const aheadOf = (leadMs: number, delayMs: number): number => Math.max(0, leadMs + delayMs - FRAME_MS);
+
+function ledgerFor(rate: SampleRate, aheadMs: number, before?: Ledger): Ledger {
+  return new Ledger({ rate, frames: Math.ceil(aheadMs / FRAME_MS) + 1, handed: before?.handed ?? 0 });
 }
 
 const noises = new Map<SampleRate, Comfort>();

@@ -1,11 +1,12 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { SampleRate } from "../../audio/frame.ts";
+import { LineMedia } from "../../audio/line-media.ts";
 import type { Clock } from "../../base/clock.ts";
 import { codeOf, messageOf, OutsideError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { abortable, withDeadline } from "../../base/signals.ts";
 import { AudioSocketReader, audioSocketMessage, KIND, uuidOf } from "./audiosocket-reader.ts";
-import { type Line, type LineCounts, LineMedia } from "./line.ts";
+import type { Line, LineCounts } from "./line.ts";
 
 export interface AudioSocketOptions {
   readonly host: string;

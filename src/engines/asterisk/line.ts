@@ -1,8 +1,4 @@
-import type { Frame, SampleRate } from "../../audio/frame.ts";
-import { Playout, type PlayoutSink, type SentListener } from "../../audio/playout.ts";
-import type { MediaStream } from "../../audio/stream.ts";
-import type { Clock } from "../../base/clock.ts";
-import { Uplink } from "./uplink.ts";
+import type { LineMedia } from "../../audio/line-media.ts";
 
 /** One lent call's sound as the leg sees it, however it travels. */
 export interface Line {
@@ -28,72 +24,3 @@ export interface LineCounts {
 }
 
 export const noCounts = (): LineCounts => ({ refusedPackets: 0, refusedTexts: 0, droppedFrames: 0, flushes: 0 });
-
-const QUEUE_MS = 1000;
-
-/** Both halves of a call's sound over one sink. */
-export class LineMedia implements MediaStream {
-  readonly rate: SampleRate;
-  readonly #playout: Playout;
-  readonly #uplink: Uplink;
-
-  constructor({ clock, rate, leadMs, sink }: { clock: Clock; rate: SampleRate; leadMs: number; sink: PlayoutSink }) {
-    this.rate = rate;
-    this.#playout = new Playout({ clock, rate, leadMs, queueMs: QUEUE_MS, sink });
-    this.#uplink = new Uplink({ clock, rate });
-  }
-
-  start(): void {
-    this.#playout.start();
-  }
-
-  /** Sound from the caller: 16-bit little-endian. */
-  received(data: Uint8Array): void {
-    this.#uplink.push(data);
-  }
-
-  get refusedPackets(): number {
-    return this.#uplink.refused;
-  }
-
-  get heardMs(): number {
-    return this.#playout.heardMs;
-  }
-
-  onFrame(listener: (frame: Frame) => void): void {
-    this.#uplink.onFrame(listener);
-  }
-
-  onSent(listener: SentListener): void {
-    this.#playout.onSent(listener);
-  }
-
-  write(frame: Frame): boolean {
-    return this.#playout.write(frame);
-  }
-
-  room(signal: AbortSignal): Promise<void> {
-    return this.#playout.room(signal);
-  }
-
-  drained(signal: AbortSignal): Promise<void> {
-    return this.#playout.drained(signal);
-  }
-
-  hold(): void {
-    this.#playout.hold();
-  }
-
-  resume(): void {
-    this.#playout.resume();
-  }
-
-  clear(): number {
-    return this.#playout.clear();
-  }
-
-  close(): void {
-    this.#playout.close();
-    this.#uplink.close();
-  }
-}

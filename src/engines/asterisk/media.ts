@@ -1,10 +1,11 @@
 import { type RawData, WebSocket } from "ws";
 import type { SampleRate } from "../../audio/frame.ts";
+import { LineMedia } from "../../audio/line-media.ts";
 import type { Clock } from "../../base/clock.ts";
 import { OutsideError } from "../../base/errors.ts";
 import { withDeadline } from "../../base/signals.ts";
 import { parseJson } from "./ari.ts";
-import { type Line, type LineCounts, LineMedia } from "./line.ts";
+import type { Line, LineCounts } from "./line.ts";
 
 export interface WebsocketMediaOptions {
   /** Asterisk's HTTP server, as in the options. */

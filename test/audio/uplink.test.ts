@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { Uplink } from "../../../src/engines/asterisk/uplink.ts";
-import { VirtualClock } from "../../support/virtual-clock.ts";
+import { Uplink } from "../../src/audio/uplink.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 
 const bytes = (samples: number[]): Uint8Array => new Uint8Array(Int16Array.from(samples).buffer);
 

@@ -1,5 +1,5 @@
-import { FRAME_MS, type Frame, type SampleRate, samplesPerFrame } from "../../audio/frame.ts";
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import { FRAME_MS, type Frame, type SampleRate, samplesPerFrame } from "./frame.ts";
 
 // Callers with silence suppression send nothing between words; voice activity must see the end of a word all the same.
 const SILENT_AFTER_MS = 40;

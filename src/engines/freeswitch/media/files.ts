@@ -1,0 +1,129 @@
+import { FRAME_MS } from "../../../audio/frame.ts";
+import type { FarSide, PlayoutSink } from "../../../audio/playout.ts";
+import type { Clock, Timer } from "../../../base/clock.ts";
+import type { AudioStream } from "./audio-stream.ts";
+import type { ChannelEvent, MediaChannel, MediaCounts } from "./port.ts";
+
+// The module closes the connection at messages of 90 kB. 100 ms at 16 kHz are 4.3 kB in base64.
+const CHUNK_FRAMES = 5;
+// A chunk that waits for more frames goes as it is after so long: the end of a reply at once, silence when it can be no longer.
+const LINGER_MS = FRAME_MS;
+const IDLE_LINGER_MS = CHUNK_FRAMES * FRAME_MS;
+// Two are ahead of what is played, and one is on its way. With more, FreeSWITCH does not play them.
+const MAX_WAITING = 5;
+
+export interface FilesOptions {
+  readonly channel: MediaChannel;
+  readonly clock: Clock;
+  readonly counts: MediaCounts;
+  readonly stream: () => AudioStream | undefined;
+}
+
+// How far ahead frames are wanted: two chunks, as the gaps between files demand.
+const LEAD_MS = 2 * CHUNK_FRAMES * FRAME_MS;
+// From the message to the caller's ear: a file is written, an event told, a command queued.
+const DELAY_MS = 50;
+
+export const filesSide = (files: Files): FarSide => ({ sink: files, leadMs: LEAD_MS, sinkDelayMs: DELAY_MS });
+
+/**
+ * The agent's voice as short files: sent as `streamAudio` texts, which mod_audio_stream writes to files and tells the names of,
+ * then played by name. For a FreeSWITCH that no datagram of ours reaches, or whose `unicast` somebody has ended.
+ */
+export class Files implements PlayoutSink {
+  readonly #options: FilesOptions;
+  readonly #chunk: Int16Array;
+  #filled = 0;
+  #timer: Timer | undefined;
+  /** Chunks of before the last flush are not played, should their files come now. */
+  #first = 0;
+  #next = 0;
+  /** Files that FreeSWITCH was told to play and has not played. */
+  readonly #waiting = new Set<string>();
+  readonly #forget: readonly (() => void)[];
+
+  constructor(options: FilesOptions) {
+    this.#options = options;
+    const { channel } = options;
+    this.#chunk = new Int16Array((channel.rate * FRAME_MS * CHUNK_FRAMES) / 1000);
+    this.#forget = [
+      channel.on("mod_audio_stream::play", (event) => this.#onFile(event)),
+      channel.on("PLAYBACK_STOP", (event) => void this.#waiting.delete(event.header("Playback-File-Path") ?? "")),
+    ];
+  }
+
+  /** Whether a file that is being played is one of ours. */
+  owns(path: string): boolean {
+    return path.includes(`${this.#options.channel.uuid}_`);
+  }
+
+  send(pcm: Int16Array, speaks: boolean): void {
+    this.#chunk.set(pcm, this.#filled);
+    this.#filled += pcm.length;
+    if (this.#filled === this.#chunk.length) this.#ship();
+    else if (!this.#timer || speaks) this.#linger(speaks ? LINGER_MS : IDLE_LINGER_MS);
+  }
+
+  flush(): void {
+    this.#filled = 0;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#first = this.#next;
+    this.#waiting.clear();
+    const { channel } = this.#options;
+    this.#later(channel.api(`uuid_break ${channel.uuid} all`, channel.signal));
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const forget of this.#forget) forget();
+  }
+
+  #linger(ms: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.after(ms, () => this.#ship());
+  }
+
+  #ship(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const samples = this.#chunk.subarray(0, this.#filled);
+    this.#filled = 0;
+    const { channel, counts, stream } = this.#options;
+    const audioData = Buffer.from(samples.buffer, 0, samples.byteLength).toString("base64");
+    const data = { audioDataType: "raw", sampleRate: channel.rate, chunk: this.#next++, audioData };
+    const sent = this.#waiting.size < MAX_WAITING && stream()?.text(JSON.stringify({ type: "streamAudio", data }));
+    if (!sent) counts.droppedFrames += Math.ceil((samples.length * 1000) / (channel.rate * FRAME_MS));
+  }
+
+  #onFile({ body }: ChannelEvent): void {
+    const { file, chunk } = fileOf(body);
+    // A path that holds anything but a file's name is none that the module writes.
+    if (chunk < this.#first || chunk >= this.#next || !/^[\w./-]{1,255}$/.test(file) || !this.owns(file)) return;
+    this.#waiting.add(file);
+    this.#later(
+      this.#options.channel.sendmsg({
+        "call-command": "execute",
+        "execute-app-name": "playback",
+        "execute-app-arg": file,
+      }),
+    );
+  }
+
+  // A channel that is gone plays nothing; its leg knows by itself.
+  #later(work: Promise<unknown>): void {
+    work.catch(() => {
+      this.#options.counts.droppedFrames++;
+    });
+  }
+}
+
+function fileOf(body: string): { file: string; chunk: number } {
+  try {
+    const { file, chunk } = JSON.parse(body) as { file?: unknown; chunk?: unknown };
+    return { file: typeof file === "string" ? file : "", chunk: typeof chunk === "number" ? chunk : -1 };
+  } catch {
+    return { file: "", chunk: -1 };
+  }
+}
