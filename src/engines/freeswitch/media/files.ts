@@ -48,7 +48,7 @@ export class Files implements PlayoutSink {
     this.#chunk = new Int16Array((channel.rate * FRAME_MS * CHUNK_FRAMES) / 1000);
     this.#forget = [
       channel.on("mod_audio_stream::play", (event) => this.#onFile(event)),
-      channel.on("PLAYBACK_STOP", (event) => void this.#waiting.delete(event.header("Playback-File-Path") ?? "")),
+      channel.on("PLAYBACK_STOP", (event) => void this.#waiting.delete(event.get("Playback-File-Path"))),
     ];
   }
 

@@ -3,15 +3,14 @@ import type { MediaStream } from "../../../audio/stream.ts";
 import type { Clock } from "../../../base/clock.ts";
 import type { Log } from "../../../base/log.ts";
 
-/** One event of one channel, decoded. Header names as FreeSWITCH writes them. */
+/** One event of one channel, as the Event Socket client reads it. */
 export interface ChannelEvent {
-  /** `Event-Name`, or `Event-Subclass` where that is CUSTOM. */
-  readonly name: string;
-  header(name: string): string | undefined;
+  /** A header's value, decoded; empty when it is not there. */
+  get(header: string): string;
   readonly body: string;
 }
 
-/** The events that media must be told of, each for its own channel. */
+/** The events that media must be told of, each for its own channel: by `Event-Name`, or `Event-Subclass` where that is CUSTOM. */
 export const MEDIA_EVENTS = [
   "PLAYBACK_START",
   "PLAYBACK_STOP",
@@ -32,7 +31,7 @@ export interface MediaChannel {
   readonly rate: SampleRate;
   /** Aborted when the leg is gone or was given back. */
   readonly signal: AbortSignal;
-  /** One API command, over whichever connection. Resolves with the answer, without the line break at its end ("+OK Success", "-ERR …", "true"). Rejects when none comes. */
+  /** One API command, over whichever connection. Resolves with what it printed ("+OK Success", "true"). Rejects when there is no answer, or with code "refused" when that is "-ERR" or "-USAGE". */
   api(command: string, signal: AbortSignal): Promise<string>;
   /** A sendmsg to this channel. Resolves when FreeSWITCH has queued it, which is not: when it is done. */
   sendmsg(headers: Readonly<Record<string, string>>): Promise<void>;
