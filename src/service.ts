@@ -1,5 +1,6 @@
 import type { Clock } from "./base/clock.ts";
 import type { Log } from "./base/log.ts";
+import type { LogSink } from "./base/log-sink.ts";
 import { createMetrics, type Metrics, measureLag } from "./base/metrics.ts";
 import { withDeadline } from "./base/signals.ts";
 import type { Engine } from "./call/engine.ts";
@@ -17,6 +18,8 @@ import { openRecords, type Records } from "./store/records.ts";
 export interface ServiceParts {
   readonly clock: Clock;
   readonly log: Log;
+  /** Where the log goes, so that what it does not take is counted. */
+  readonly logSink?: LogSink;
   readonly version: string;
   readonly createEngine: (
     name: string,
@@ -56,6 +59,7 @@ const FIXED = ["engines", "server", "supervisor", "log", "records", "recording",
 export async function startService(config: Config, parts: ServiceParts): Promise<Service> {
   const { clock, log } = parts;
   const metrics = createMetrics();
+  if (parts.logSink) parts.logSink.onFailure = () => metrics.logFailures.inc();
   const records = openRecords({ ...config.records, clock, log, onFailure: () => metrics.recordFailures.inc() });
   const live = createLiveCalls({ clock });
   const context = { context: { clock, log, cacheDir: config.cacheDir }, log, metrics, hintsOf: parts.hintsOf };
@@ -118,11 +122,11 @@ export async function startService(config: Config, parts: ServiceParts): Promise
 
 function serverOptions(
   { server, stateDir }: Config,
-  { clock, version }: ServiceParts,
+  { clock, log, version }: ServiceParts,
   { metrics: { registry }, live, readiness }: { metrics: Metrics; live: LiveCalls; readiness: () => Readiness },
 ): ServerOptions {
   const metrics = async () => ({ contentType: registry.contentType, text: await registry.metrics() });
-  return { ...server, token: readOrMakeToken(stateDir), version, clock, live, readiness, metrics };
+  return { ...server, token: readOrMakeToken(stateDir, log), version, clock, live, readiness, metrics };
 }
 
 /** A call that does not let go of its providers must not keep the process. */

@@ -29,7 +29,7 @@ export async function joinWav({ channels, rate, out }: JoinOptions): Promise<num
   );
   // The mode above is what the process's mask leaves of it.
   await target.chmod(0o640);
-  await target.write(wavHeader({ rate, channels: 2, dataBytes: samples * 2 * BYTES }));
+  await writeAll(target, wavHeader({ rate, channels: 2, dataBytes: samples * 2 * BYTES }));
   const mono = new Int16Array(CHUNK_SAMPLES);
   const stereo = new Int16Array(2 * CHUNK_SAMPLES);
   for (let at = 0; at < samples; at += CHUNK_SAMPLES) {

@@ -1,5 +1,6 @@
 import { Writable } from "node:stream";
-import { type DestinationStream, destination as fileDestination, pino } from "pino";
+import { type DestinationStream, pino } from "pino";
+import { standardError } from "./log-sink.ts";
 
 /** Fields first, then a constant message. One level holds no secrets by their usual names; nobody logs what else is secret. */
 export interface Log {
@@ -35,7 +36,7 @@ export function createLog({
   pretty?: boolean;
   destination?: { write(line: string): void };
 } = {}): Log {
-  const out: DestinationStream = destination ?? fileDestination({ fd: 2, sync: true });
+  const out: DestinationStream = destination ?? standardError();
   return pino(
     {
       level,

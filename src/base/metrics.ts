@@ -17,6 +17,10 @@ export interface Metrics {
   /** Times that a call record could not be written at once. */
   readonly recordFailures: Counter;
   readonly recordings: Counter<"result">;
+  /** Times that the log could not be written, or not at once. */
+  readonly logFailures: Counter;
+  /** What the PBX sent and is none of its messages. */
+  readonly messagesRefused: Counter<"source">;
   /** 1 while the engine is connected, else 0. */
   readonly engineUp: Gauge<"engine">;
   readonly eventLoopLagSeconds: Histogram;
@@ -60,7 +64,10 @@ export function createMetrics(): Metrics {
       "result",
     ]),
     fallbacks: counter("sidetone_fallbacks_total", "Times that something worse had to stand in.", ["reason"]),
-    framesDropped: counter("sidetone_frames_dropped_total", "Frames of 20 ms that came too fast and were forgotten."),
+    framesDropped: counter(
+      "sidetone_frames_dropped_total",
+      "Frames and packets of sound that came too fast, or were no sound, and were forgotten.",
+    ),
     recordFailures: counter(
       "sidetone_record_failures_total",
       "Times that a call record could not be written; the calls went on.",
@@ -68,6 +75,12 @@ export function createMetrics(): Metrics {
     recordings: counter("sidetone_recordings_total", "Recordings, by whether they were kept, failed or are missing.", [
       "result",
     ]),
+    logFailures: counter("sidetone_log_failures_total", "Times that the log was not taken; the calls went on."),
+    messagesRefused: counter(
+      "sidetone_messages_refused_total",
+      "Messages of the PBX that were none, and were ignored, by where they came from.",
+      ["source"],
+    ),
     engineUp: gauge("sidetone_engine_up", "1 while the PBX is connected.", ["engine"]),
     eventLoopLagSeconds: histogram("sidetone_event_loop_lag_seconds", "How late timers run.", LAG),
   };

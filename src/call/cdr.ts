@@ -129,7 +129,9 @@ export interface OpenCdrOptions {
 }
 
 export function openCdr(leg: Leg, { engine, agent, clock, store }: OpenCdrOptions): OpenCdr {
-  const now = (): string => new Date(clock.wall()).toISOString();
+  // The wall clock may jump while the call is up: only its beginning is asked of it.
+  const [startedWallMs, startedMs] = [clock.wall(), clock.now()];
+  const now = (): string => new Date(Math.round(startedWallMs + clock.now() - startedMs)).toISOString();
   const turns: CdrTurn[] = [];
   let cdr: Cdr = { ...emptyCdr(leg, { engine, agent, started: now() }), turns };
   const entry = store.open({ ...cdr, turns: [] });

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { createLog, type Log } from "../base/log.ts";
+import { type LogSink, standardError } from "../base/log-sink.ts";
 import { catalogue } from "../config/catalogue.ts";
 import type { Config } from "../config/config.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
@@ -34,9 +35,9 @@ export const configOption = (): Option =>
   new Option("-c, --config <file>", "the configuration (default: ./sidetone.yaml, then /etc/sidetone/sidetone.yaml)");
 
 /** The log as configured: plain lines on a terminal, JSON elsewhere. */
-export function logOf({ log }: Pick<Config, "log">): Log {
+export function logOf({ log }: Pick<Config, "log">, destination: LogSink = standardError()): Log {
   const pretty = log.format === "pretty" || (log.format === "auto" && process.stderr.isTTY === true);
-  return createLog({ level: log.level, pretty });
+  return createLog({ level: log.level, pretty, destination });
 }
 
 async function run(file: string): Promise<number> {

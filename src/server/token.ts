@@ -1,25 +1,43 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 
 const TOKEN_BYTES = 32;
 
 export const tokenFile = (stateDir: string): string => join(stateDir, "api-token");
 
-/** The API's token, made at the first start: whoever may read the state folder may use the API. */
-export function readOrMakeToken(stateDir: string): string {
-  const existing = readToken(stateDir);
-  if (existing !== undefined) {
-    chmodSync(tokenFile(stateDir), 0o600);
-    return existing;
-  }
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+/**
+ * The API's token, made at the first start: whoever may read the state folder may use the API. A disk that refuses costs the
+ * API, and no call: then nobody knows the token.
+ */
+export function readOrMakeToken(stateDir: string, log: Log): string {
   const token = randomBytes(TOKEN_BYTES).toString("base64url");
-  // Written aside first: a reader never sees half of it.
+  try {
+    const existing = readToken(stateDir);
+    if (existing === undefined) keep(token, stateDir);
+    else if ((statSync(tokenFile(stateDir)).mode & 0o777) !== 0o600) chmodSync(tokenFile(stateDir), 0o600);
+    return existing ?? token;
+  } catch (error) {
+    log.error(
+      { stateDir, reason: messageOf(error) },
+      "the API's token can be neither read nor kept: calls are answered, the API is closed until the next start",
+    );
+    return token;
+  }
+}
+
+/** Written aside first: a reader never sees half of it. */
+function keep(token: string, stateDir: string): void {
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const aside = `${tokenFile(stateDir)}.${process.pid}`;
-  writeFileSync(aside, `${token}\n`, { mode: 0o600 });
-  renameSync(aside, tokenFile(stateDir));
-  return token;
+  try {
+    writeFileSync(aside, `${token}\n`, { mode: 0o600 });
+    renameSync(aside, tokenFile(stateDir));
+  } finally {
+    rmSync(aside, { force: true });
+  }
 }
 
 /** Undefined when there is none yet, or when what is there is no token. Throws when it may not be read. */

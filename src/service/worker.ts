@@ -1,6 +1,7 @@
 import { systemClock } from "../base/clock.ts";
 import { codeOf, messageOf, OutsideError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { type LogSink, standardError } from "../base/log-sink.ts";
 import { version } from "../cli/about.ts";
 import { EXIT } from "../cli/exit.ts";
 import { logOf } from "../cli/run.ts";
@@ -61,10 +62,11 @@ export async function runWorker(file: string): Promise<void> {
   process.on("SIGHUP", reload);
   const restarts = Number(process.env.SIDETONE_RESTARTS ?? 0);
   const { config, faults } = await firstConfig(file, lifeline, restarts);
-  const log = logOf(config).child({ process: "worker" });
+  const sink = standardError();
+  const log = logOf(config, sink).child({ process: "worker" });
   if (faults) log.error({ faults }, "the configuration has faults; the last good one is used");
   Object.assign(life, { config, log });
-  life.service = await start(config, { log, lifeline, restarts });
+  life.service = await start(config, { log, sink, lifeline, restarts });
   lifeline.ready();
 }
 
@@ -88,15 +90,17 @@ async function firstConfig(
 
 interface Starting {
   readonly log: Log;
+  readonly sink: LogSink;
   readonly lifeline: Lifeline;
   readonly restarts: number;
 }
 
-async function start(config: Config, { log, lifeline, restarts }: Starting): Promise<Service> {
+async function start(config: Config, { log, sink, lifeline, restarts }: Starting): Promise<Service> {
   try {
     const service = await startService(config, {
       clock: systemClock,
       log,
+      logSink: sink,
       version,
       createEngine: (name, options, context) => engineOf(name).create(options as never, context),
       hintsOf: (script) => hintsOf(script as Script),

@@ -69,6 +69,10 @@ export async function takeOver(db: Db, id: string, owner: string): Promise<void>
 /** One record of two attempts at the same call. */
 export function continued(before: Cdr, own: Cdr): Cdr {
   const laterMs = Math.max(0, Date.parse(own.started) - Date.parse(before.started));
+  // The clock was put back between the two: what came second stays second.
+  const earlierMs = Math.max(0, Date.parse(before.started) - Date.parse(own.started));
+  const moved = (at: string | null): string | null =>
+    at === null || earlierMs === 0 ? at : new Date(Date.parse(at) + earlierMs).toISOString();
   const turns = own.turns.map((turn) => ({
     ...turn,
     callerMs: turn.callerMs + laterMs,
@@ -78,7 +82,8 @@ export function continued(before: Cdr, own: Cdr): Cdr {
     ...own,
     id: before.id,
     started: before.started,
-    answered: before.answered ?? own.answered,
+    answered: before.answered ?? moved(own.answered),
+    ended: moved(own.ended),
     turns: [...before.turns, ...turns],
     keys: before.keys + own.keys,
     notes: [...before.notes, ...own.notes],

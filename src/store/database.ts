@@ -77,7 +77,7 @@ function nodeSqlite(database: DatabaseSync): SqliteDialect {
   return new SqliteDialect({
     database: {
       prepare(sql) {
-        const statement = database.prepare(sql === "begin" ? "begin immediate" : sql);
+        const statement = database.prepare(spoken(sql, database));
         return {
           reader: statement.columns().length > 0,
           all: (values) => statement.all(...(values as null[])),
@@ -88,6 +88,12 @@ function nodeSqlite(database: DatabaseSync): SqliteDialect {
       close: () => database.close(),
     },
   });
+}
+
+/** A full disk ends a transaction by itself, and to end it once more would hide why (https://www.sqlite.org/lang_transaction.html). */
+function spoken(sql: string, database: DatabaseSync): string {
+  if (sql === "begin") return "begin immediate";
+  return sql === "rollback" && !database.isTransaction ? "select 1 where 0" : sql;
 }
 
 // https://www.sqlite.org/rescode.html

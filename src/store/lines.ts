@@ -2,14 +2,15 @@ import {
   chownSync,
   closeSync,
   fstatSync,
+  ftruncateSync,
   openSync,
   readdirSync,
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import type { Kysely } from "kysely";
@@ -60,14 +61,20 @@ export async function writeLine(db: Db, dir: string, id: string): Promise<void> 
   });
 }
 
-/** A disk that was full may have left half a line: it stays alone. */
+/** Writes the whole line or none of it; the half that a process of before has left stays alone. */
 function appendLine(file: string, line: string): void {
   const fd = openSync(file, "a+", 0o600);
   try {
     const { size } = fstatSync(fd);
     const last = Buffer.alloc(1);
     if (size > 0) readSync(fd, last, 0, 1, size - 1);
-    writeSync(fd, `${size === 0 || last[0] === NEWLINE ? "" : "\n"}${line}\n`);
+    try {
+      // All of it: a disk that is nearly full takes a part, and says only the next time that it is full.
+      writeFileSync(fd, `${size === 0 || last[0] === NEWLINE ? "" : "\n"}${line}\n`);
+    } catch (error) {
+      ftruncateSync(fd, size);
+      throw error;
+    }
   } finally {
     closeSync(fd);
   }
@@ -118,10 +125,15 @@ export function rewriteLines(file: string, keep: (line: string, found: Line) => 
     });
   if (changed === 0) return 0;
   const beside = `${file}.new`;
-  writeFileSync(beside, kept.join(""), { mode: 0o600 });
-  // The administrator who erases is root, and the service shall be able to go on writing.
-  if (process.getuid?.() === 0) chownSync(beside, stat.uid, stat.gid);
-  renameSync(beside, file);
+  try {
+    writeFileSync(beside, kept.join(""), { mode: 0o600 });
+    // The administrator who erases is root, and the service shall be able to go on writing.
+    if (process.getuid?.() === 0) chownSync(beside, stat.uid, stat.gid);
+    renameSync(beside, file);
+  } finally {
+    // What a full disk took of it holds callers' words, and nobody would look for it.
+    rmSync(beside, { force: true });
+  }
   return changed;
 }
 

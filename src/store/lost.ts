@@ -9,15 +9,21 @@ import type { Tables } from "./schema.ts";
  * time, by any process.
  */
 export async function closeLost(db: Kysely<Tables>, dir: string, at: string): Promise<number> {
-  const open = await db.selectFrom("calls").select(["id", "owner", "fallbacks"]).where("ended", "is", null).execute();
+  const open = await db
+    .selectFrom("calls")
+    .select(["id", "owner", "started", "answered", "fallbacks"])
+    .where("ended", "is", null)
+    .execute();
   let closed = 0;
-  for (const { id, owner, fallbacks } of open) {
+  for (const { id, owner, started, answered, fallbacks } of open) {
     if (isOwnerAlive(owner)) continue;
     const next = JSON.stringify({ next: "menu", reason: LOST });
     const all = JSON.stringify([...(JSON.parse(fallbacks) as string[]), LOST]);
+    // The clock may have been put back meanwhile: nothing ends before it began.
+    const ended = [at, answered ?? started].toSorted().at(-1) ?? at;
     const result = await db
       .updateTable("calls")
-      .set({ ended: at, next, fallbacks: all })
+      .set({ ended, next, fallbacks: all })
       .where("id", "=", id)
       .where("owner", "=", owner)
       .where("ended", "is", null)

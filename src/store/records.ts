@@ -4,6 +4,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Cdr, CdrChange, CdrEntry, CdrStore, CdrTurn } from "../call/cdr.ts";
+import { expireRegularly } from "./expiry.ts";
 import { ownerOf } from "./owner.ts";
 import type { FromJournal, JournalData, ToJournal } from "./protocol.ts";
 import type { KeepDays } from "./retention.ts";
@@ -30,23 +31,18 @@ const TURNS_WAITING_MAX = 2000;
 const JOBS_WAITING_MAX = 10_000;
 const RETRY_MS = 10_000;
 const TELL_AGAIN_MS = 60_000;
-const EXPIRE_FIRST_MS = 60_000;
-const EXPIRE_MS = 3_600_000;
 /** A thread that dies so often does not get well by another start. */
 const DEATHS_MAX = 5;
 
 /** Begins to keep records. What fails is logged and counted, and costs no call anything. */
 export function openRecords(options: RecordsOptions): Records {
-  const { clock, keepDays } = options;
+  const { keepDays } = options;
   const scribe = new Scribe(options);
   // The thread is up, and has said what is wrong with the disk, before the first call comes.
   scribe.post({ type: "retry" });
   const ready = scribe.idle();
   let handles = 0;
-  const expiring = [
-    clock.after(EXPIRE_FIRST_MS, () => scribe.post({ type: "expire", keepDays })),
-    clock.every(EXPIRE_MS, () => scribe.post({ type: "expire", keepDays })),
-  ];
+  const expiring = expireRegularly(options, () => void scribe.post({ type: "expire", keepDays }));
   return {
     ready,
     open(cdr) {
@@ -57,7 +53,7 @@ export function openRecords(options: RecordsOptions): Records {
       return entryOf(scribe, handle, known);
     },
     async close() {
-      for (const timer of expiring) timer.cancel();
+      expiring.cancel();
       await scribe.close();
     },
   };

@@ -15,6 +15,8 @@ test("an administrator finds the documented names, and no two workers count into
     "sidetone_event_loop_lag_seconds",
     "sidetone_fallbacks_total",
     "sidetone_frames_dropped_total",
+    "sidetone_log_failures_total",
+    "sidetone_messages_refused_total",
     "sidetone_provider_requests_total",
     "sidetone_record_failures_total",
     "sidetone_recordings_total",

@@ -87,6 +87,18 @@ describe("the record of a call", () => {
     expect(closed.turns).toHaveLength(1);
   });
 
+  test("lasts as long as the caller was there, whatever the machine's clock does meanwhile", async () => {
+    for (const jumpMs of [-3_600_000, 86_400_000]) {
+      const { clock, cdr } = opened();
+      await clock.advance(5000);
+      clock.jump(jumpMs);
+      cdr.answered();
+      await clock.advance(60_000);
+      const closed = cdr.close({ next: "hangup" }, "normal");
+      expect([closed.answered, closed.ended]).toEqual(["2026-01-05T09:00:05.000Z", "2026-01-05T09:01:05.000Z"]);
+    }
+  });
+
   test("has a limit on everything a call can pile up", () => {
     const { told, cdr } = opened();
     for (let i = 0; i < 1100; i++) cdr.turn({ ...question, caller: { text: "x".repeat(50_000), startMs: i } });

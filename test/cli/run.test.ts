@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -20,8 +21,8 @@ class Running {
   readonly exited: Promise<number | null>;
   log = "";
 
-  constructor(file: string) {
-    this.#child = spawn(launcher, ["run", "--config", file], { stdio: ["ignore", "pipe", "pipe"] });
+  constructor(file: string, log: "pipe" | number = "pipe") {
+    this.#child = spawn(launcher, ["run", "--config", file], { stdio: ["ignore", log, log] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.log += text;
@@ -34,13 +35,13 @@ class Running {
     this.#child.kill(signal);
   }
 
-  /** Waits until the log holds this so often. Rejects with the log when the service ends before, or after 15 s. */
+  /** Waits until the log holds this so often. Rejects with the log when the service ends before, or after 30 s. */
   async says(text: string, times = 1): Promise<void> {
     let over = false;
     const ended = this.exited.then(() => {
       over = true;
     });
-    const deadline = systemClock.now() + 15_000;
+    const deadline = systemClock.now() + 30_000;
     while (this.log.split(text).length <= times) {
       if (over || systemClock.now() > deadline) throw new Error(`it never said "${text}":\n${this.log}`);
       await Promise.race([systemClock.sleep(20), ended]);
@@ -82,7 +83,7 @@ function start(folder: Folder): Running {
 
 const health = async (url: string) => (await (await fetch(`${url}/healthz`)).json()) as { pid: number };
 
-describe("sidetone run", { timeout: 60_000 }, () => {
+describe("sidetone run", { timeout: 90_000 }, () => {
   test("without an Asterisk it runs, is not ready, and says why; no secret is in its log", async () => {
     const { folder, url } = await prepared();
     const service = start(folder);
@@ -96,6 +97,29 @@ describe("sidetone run", { timeout: 60_000 }, () => {
     expect(await service.exited).toBe(0);
     expect(service.log).not.toContain("swordfish:");
     expect(service.log.replaceAll(/clear text.*/g, "")).not.toContain("swordfish");
+  });
+
+  test("whose log is on a full disk takes calls all the same, and counts it", async () => {
+    const { folder, url } = await prepared();
+    const full = openSync("/dev/full", "w");
+    open.services.push(new Running(folder.file, full));
+    closeSync(full);
+    const metrics = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
+    await expect
+      .poll(() => metrics().catch(() => ""), { timeout: 30_000 })
+      .toMatch(/sidetone_log_failures_total [1-9]/);
+    const { pid } = await health(url);
+    process.kill(pid, "SIGKILL");
+    // The supervisor says of it what it cannot say, and goes on.
+    await expect
+      .poll(
+        () =>
+          health(url)
+            .then((next) => next.pid)
+            .catch(() => pid),
+        { timeout: 15_000 },
+      )
+      .not.toBe(pid);
   });
 
   test("a second one on the same port names port and key, ends with 3, and leaves the first alone", async () => {

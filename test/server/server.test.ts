@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
+import { silentLog } from "../../src/base/log.ts";
 import { createLiveCalls, type LiveCalls } from "../../src/server/live.ts";
 import { type Readiness, type Server, type ServerOptions, startServer } from "../../src/server/server.ts";
 import { isAuthorised, readOrMakeToken, readToken, tokenFile } from "../../src/server/token.ts";
@@ -168,13 +169,29 @@ describe("the token", () => {
     try {
       const state = join(folder, "state");
       expect(readToken(state)).toBeUndefined();
-      const token = readOrMakeToken(state);
+      const token = readOrMakeToken(state, silentLog);
       expect(token).toMatch(/^[\w-]{43}$/);
-      expect(readOrMakeToken(state)).toBe(token);
+      expect(readOrMakeToken(state, silentLog)).toBe(token);
       expect(readToken(state)).toBe(token);
       expect(statSync(tokenFile(state)).mode & 0o777).toBe(0o600);
       writeFileSync(tokenFile(state), "short");
-      expect(readOrMakeToken(state)).toMatch(/^[\w-]{43}$/);
+      expect(readOrMakeToken(state, silentLog)).toMatch(/^[\w-]{43}$/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("that the disk does not take costs the API, and neither the start nor a call", () => {
+    const folder = mkdtempSync(join(tmpdir(), "sidetone-token-"));
+    try {
+      const said: object[] = [];
+      // A file where the folder should be: root may write everywhere else.
+      writeFileSync(join(folder, "state"), "");
+      const log = { ...silentLog, error: (fields: object) => void said.push(fields) };
+      const token = readOrMakeToken(join(folder, "state"), log);
+      expect(token).toMatch(/^[\w-]{43}$/);
+      expect(said).toEqual([{ stateDir: join(folder, "state"), reason: expect.stringMatching(/ENOTDIR|EEXIST/) }]);
+      expect(JSON.stringify(said)).not.toContain(token);
     } finally {
       rmSync(folder, { recursive: true });
     }

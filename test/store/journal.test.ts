@@ -126,6 +126,32 @@ describe("a worker that died", () => {
   });
 });
 
+describe("a clock that was put back while nobody had the call", () => {
+  test("does not let the record end before it began", async () => {
+    using folder = new RecordFolder();
+    const later = new Date(NOON + 3_600_000).toISOString();
+    await folder.journal(DEAD).open(1, cdrOf({ started: later, answered: later }));
+    await folder.journal().closeLost();
+    expect(await folder.calls()).toEqual([expect.objectContaining({ started: later, ended: later })]);
+  });
+
+  test("does not turn two attempts round", async () => {
+    using folder = new RecordFolder();
+    const later = new Date(NOON + 3_600_000).toISOString();
+    await folder.journal(DEAD).open(1, cdrOf({ started: later }));
+    const next = folder.journal();
+    await next.open(7, cdrOf({ attempt: 2, answered: new Date(NOON + 500).toISOString() }));
+    await next.change(7, ended());
+    expect(await folder.calls()).toEqual([
+      expect.objectContaining({
+        started: later,
+        answered: new Date(NOON + 3_600_500).toISOString(),
+        ended: new Date(NOON + 3_660_000).toISOString(),
+      }),
+    ]);
+  });
+});
+
 describe("a database that is broken", () => {
   test("from the start is set aside, and a new one takes the records", async () => {
     using folder = new RecordFolder();

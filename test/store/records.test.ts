@@ -79,7 +79,7 @@ describe("the records of a service", () => {
     const log: Log = { ...silentLog, error: (_fields, message) => void said.push(message) };
     const { records, failures } = openedIn(folder, log);
     oneCall(records, "in the dark", 2);
-    await expect.poll(() => failures.count).toBeGreaterThanOrEqual(4);
+    await expect.poll(() => failures.count, { timeout: 8000 }).toBeGreaterThanOrEqual(4);
     // It is said once, and counted every time.
     expect(said).toEqual(["call records cannot be written; calls go on, and the records wait in memory"]);
     rmSync(folder.dir);

@@ -16,6 +16,7 @@ export const settle = (): Promise<void> => new Promise((resolve) => nextMacrotas
 export class VirtualClock implements Clock {
   readonly #startedAt: number;
   #nowMs = 0;
+  #jumpedMs = 0;
   #due: Due[] = [];
 
   /** `startedAt`: milliseconds since 1970 at the virtual start. */
@@ -33,7 +34,12 @@ export class VirtualClock implements Clock {
   }
 
   wall(): number {
-    return this.#startedAt + this.#nowMs;
+    return this.#startedAt + this.#jumpedMs + this.#nowMs;
+  }
+
+  /** The wall clock is put forward, or back. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms;
   }
 
   after(ms: number, run: () => void): Timer {

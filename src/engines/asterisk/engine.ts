@@ -10,6 +10,7 @@ import { type AriEvent, fieldOf } from "./ari-events.ts";
 import { AudioSocketServer } from "./audiosocket.ts";
 import { readCaller } from "./caller.ts";
 import { capabilityOf, mediaKindOf } from "./capability.ts";
+import { FaultCounting } from "./counting.ts";
 import { AsteriskLeg, type Caller, causeOf, nobody } from "./leg.ts";
 import { type Line, type LineCounts, noCounts } from "./line.ts";
 import { openWebsocketMedia } from "./media.ts";
@@ -101,7 +102,14 @@ class AsteriskEngine implements Engine {
     // The clients outlive the signal for a moment, so that the dialplan learns at once that nobody is here.
     const clients = new AbortController();
     const running = [this.#ari.run(clients.signal), this.#ami.run(clients.signal)];
-    const counting = this.#clock.every(COUNT_MS, () => this.#showCounts());
+    const faults = new FaultCounting({
+      clock: this.#clock,
+      log: this.#log,
+      metrics: this.#metrics,
+      counts: this.#counts,
+      malformed: () => this.#ari.malformed,
+    });
+    const counting = this.#clock.every(COUNT_MS, () => faults.show());
     const sweeping = this.#clock.every(SWEEP_MS, () => this.#sweep());
     await this.#beat(signal);
     counting.cancel();
@@ -375,13 +383,6 @@ class AsteriskEngine implements Engine {
 
   #sweep(): void {
     this.#recordings?.sweep(() => livingCalls(this.#ari));
-  }
-
-  #showCounts(): void {
-    const dropped = this.#counts.droppedFrames;
-    if (dropped === 0) return;
-    this.#metrics?.framesDropped.inc(dropped);
-    this.#counts.droppedFrames = 0;
   }
 
   #later(work: Promise<unknown>, fault: string): void {

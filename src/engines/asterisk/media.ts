@@ -31,7 +31,10 @@ const MAX_TEXT_BYTES = 64 * 1024;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 // chan_websocket ignores a longer command.
 const MAX_COMMAND_BYTES = 127;
-const RATES: Readonly<Record<string, SampleRate>> = { slin: 8000, slin16: 16000 };
+const RATES: ReadonlyMap<unknown, SampleRate> = new Map([
+  ["slin", 8000],
+  ["slin16", 16_000],
+]);
 
 type Command = "HANGUP" | "FLUSH_MEDIA" | "GET_STATUS";
 
@@ -143,21 +146,21 @@ class WebsocketLine implements Line {
       return;
     }
     const { event, format, digit, queue_length, queue_full } = message as Record<string, unknown>;
-    if (event === "MEDIA_START") this.#onStart(String(format));
+    if (event === "MEDIA_START") this.#onStart(format);
     else if (event === "DTMF_END" && typeof digit === "string") this.#onDigit(digit);
     else if (event === "MEDIA_XOFF") this.#onFull();
     else if (event === "MEDIA_XON") this.#full = false;
-    else if (event === "STATUS") this.#onStatus(Number(queue_length), queue_full === true);
+    else if (event === "STATUS" && typeof queue_length === "number") this.#onStatus(queue_length, queue_full === true);
   }
 
-  #onStart(format: string): void {
+  #onStart(format: unknown): void {
     if (this.#media) return;
-    const rate = RATES[format];
+    const rate = RATES.get(format);
     if (!rate) {
       this.#fail(
         new OutsideError(
           "refused",
-          `The dialplan lends the call as "${format.slice(0, 20)}"; Sidetone takes slin and slin16.`,
+          `The dialplan lends the call as "${typeof format === "string" ? format.slice(0, 20) : ""}"; Sidetone takes slin and slin16.`,
         ),
       );
       return;
