@@ -107,6 +107,8 @@ export class Files implements PlayoutSink {
         "call-command": "execute",
         "execute-app-name": "playback",
         "execute-app-arg": file,
+        // Else the next file begins inside the one that is playing.
+        "event-lock": "true",
       }),
     );
   }

@@ -10,7 +10,7 @@ export interface ChannelEvent {
   readonly body: string;
 }
 
-/** The events that media must be told of, each for its own channel: by `Event-Name`, or `Event-Subclass` where that is CUSTOM. */
+/** The events that media must be told of, each for its own channel: by `Event-Name`, or `Event-Subclass` where that is CUSTOM. `myevents` alone tells no CUSTOM event: they are subscribed to by name, with a filter on Unique-ID. */
 export const MEDIA_EVENTS = [
   "PLAYBACK_START",
   "PLAYBACK_STOP",
