@@ -21,6 +21,7 @@ export interface PatienceOptions {
 
 const EAR_CHECK_MS = 1_000;
 const VETO_MS = 300;
+const LONGEST_MS = 3_000;
 
 /** How long each state waits, and what it takes the waiting for. Every state in which the agent is silent has its timer here. */
 export class Patience {
@@ -34,11 +35,25 @@ export class Patience {
   noisy = false;
   /** The caller ended a reply by a sound of which no word was understood: the agent asks sooner. */
   reask = false;
+  /** What a recogniser that judges turns thinks of the caller's: nearly over, or not. Undefined: it does not judge. */
+  #eager: boolean | undefined;
   /** "Mm-hm" was understood: the caller wants the agent to go on. */
   goOn = false;
 
   constructor(options: PatienceOptions) {
     this.#options = options;
+  }
+
+  /** The recogniser has judged the caller's turn. Nearly over: an answer is prepared, which is thrown away when it goes on after all. */
+  judged(eager: boolean | undefined): void {
+    const { speaker, floor } = this.#options;
+    const before = this.#eager;
+    this.#eager = eager;
+    const caller = floor.state === "hearing" || floor.state === "settling";
+    if (eager && caller) speaker.prepare();
+    if (eager !== false || before !== true) return;
+    speaker.dropDraft();
+    if (floor.state === "settling") this.settle();
   }
 
   /** The pause counts from the caller's last voiced frame. Meanwhile the reply to the words so far is prepared. */
@@ -50,8 +65,10 @@ export class Patience {
       return;
     }
     if (ear && ear.pending === 0 && question.words.open) ear.finish();
-    if (ear?.pending === 0) speaker.prepare();
-    const { language, pauseMs } = agent;
+    if (ear?.pending === 0 && this.#eager !== false) speaker.prepare();
+    const { language } = agent;
+    // A recogniser that judges turns and does not think that this one is over knows better than silence does, for a while.
+    const pauseMs = this.#eager === false ? Math.min(LONGEST_MS, agent.pauseMs * 2) : agent.pauseMs;
     const waitMs = endpointMs({ text: question.text, language, pauseMs, asked: speaker.asked });
     const now = clock.now();
     const dueAt = (this.voicedAt ?? now) + waitMs;

@@ -10,6 +10,8 @@ export interface Transcript {
   readonly confidence?: number;
   /** The recogniser itself says that the caller's turn is over. */
   readonly turnEnd?: boolean;
+  /** What it thinks of a turn that is not over: nearly so (an answer may be prepared), or not. Absent where it does not judge turns. */
+  readonly eager?: boolean;
 }
 
 /** One caller's ear, open for the whole call. */

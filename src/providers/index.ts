@@ -2,6 +2,7 @@ import { openai } from "./llm/openai.ts";
 import { scripted } from "./llm/scripted.ts";
 import type { ProviderModule, Stage } from "./module.ts";
 import { deepgram } from "./stt/deepgram.ts";
+import { flux } from "./stt/flux.ts";
 import { pocketsphinx } from "./stt/pocketsphinx.ts";
 import { flite } from "./tts/flite.ts";
 import { fvad } from "./vad/fvad.ts";
@@ -14,7 +15,7 @@ type Registry = { readonly [S in Stage]: Readonly<Record<string, ProviderModule<
 /** Every provider there is, by stage and by the name that the configuration calls it: one line each. */
 export const providers = {
   vad: { fvad, silero },
-  stt: { pocketsphinx, deepgram },
+  stt: { pocketsphinx, deepgram, flux },
   llm: { openai, scripted },
   tts: { flite },
 } as const satisfies Registry;

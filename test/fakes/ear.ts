@@ -87,8 +87,8 @@ export class FakeEar implements SpeechToText {
   }
 
   /** A transcript out of the blue. */
-  emit(text: string, { final, turnEnd = false }: { final: boolean; turnEnd?: boolean }): void {
-    this.#emit(text, final, turnEnd);
+  emit(text: string, { final, turnEnd = false, eager }: { final: boolean; turnEnd?: boolean; eager?: boolean }): void {
+    this.#emit(text, final, turnEnd, eager);
   }
 
   die(error: unknown): void {
@@ -124,15 +124,20 @@ export class FakeEar implements SpeechToText {
 
   async close(): Promise<void> {}
 
-  #emit(text: string, final: boolean, turnEnd = false): void {
-    if (this.#transcripts && !this.hangs) push(this.#transcripts, text, { final, turnEnd });
+  #emit(text: string, final: boolean, turnEnd = false, eager?: boolean): void {
+    if (this.#transcripts && !this.hangs) push(this.#transcripts, text, { final, turnEnd, eager });
   }
 }
 
 const push = (
   to: BoundedQueue<Transcript>,
   text: string,
-  { final, turnEnd, confidence }: { final: boolean; turnEnd: boolean; confidence?: number | undefined },
+  {
+    final,
+    turnEnd,
+    confidence,
+    eager,
+  }: { final: boolean; turnEnd: boolean; confidence?: number | undefined; eager?: boolean | undefined },
 ): void => {
   to.push({
     text,
@@ -141,5 +146,6 @@ const push = (
     endMs: 0,
     ...(turnEnd && { turnEnd }),
     ...(confidence !== undefined && { confidence }),
+    ...(eager !== undefined && { eager }),
   });
 };

@@ -32,22 +32,22 @@ export const deepgram: ProviderModule<"stt", typeof schema> = {
   name: "deepgram",
   schema,
   leavesHost: ({ url }) => hostBeyond(url),
-  create(options, { clock }): SpeechToText {
+  create(options, { clock, name = "deepgram" }): SpeechToText {
     // Loaded now, so that the first call does not wait for it; a failure shows when it is used.
     const sdk: Promise<Sdk> = import("@deepgram/sdk");
     sdk.catch(() => {});
     return {
-      name: "deepgram",
+      name,
       open: ({ rate, language, hints, signal }) =>
         new LiveHearing({
-          provider: "deepgram",
+          provider: name,
           rate,
           signal,
           clock,
           deadlines: options,
           batchMs: BATCH_MS,
           talkative: true,
-          connect: (hearing) => new NovaWire(hearing, { sdk, options, rate, language, hints, clock }),
+          connect: (hearing) => new NovaWire(hearing, { sdk, provider: name, options, rate, language, hints, clock }),
         }),
       close: async () => {},
     };

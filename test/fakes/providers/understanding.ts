@@ -22,7 +22,7 @@ const MS_A_WORD = 250;
 
 /** What every fake recogniser is made of: sound in, words out, by script or by what was really in the sound. */
 export class Understanding {
-  readonly #rate: number;
+  readonly rate: number;
   readonly #script: readonly string[] | undefined;
   readonly #decoder: WordDecoder;
   #spoken: string[] = [];
@@ -34,16 +34,16 @@ export class Understanding {
   atMs = 0;
 
   constructor(rate: number, { transcripts = "spoken" }: UnderstandingOptions) {
-    this.#rate = rate;
+    this.rate = rate;
     this.#script = transcripts === "spoken" ? undefined : transcripts;
     this.#decoder = new WordDecoder(rate);
   }
 
   push(pcm: Int16Array): void {
-    const step = this.#rate / 100;
+    const step = this.rate / 100;
     for (let at = 0; at < pcm.length; at += step) {
       const part = pcm.subarray(at, at + step);
-      const ms = (part.length * 1000) / this.#rate;
+      const ms = (part.length * 1000) / this.rate;
       if (meanOf(part) >= LOUD) {
         if (this.#loudMs === 0) this.#startMs = this.atMs;
         this.#loudMs += ms;
@@ -73,9 +73,14 @@ export class Understanding {
       .join(" ");
   }
 
+  /** What `take` would say now. */
+  get said(): string {
+    return !this.heard ? "" : this.#script ? this.#sentence() : this.#spoken.join(" ");
+  }
+
   /** The utterance is over: what was said in it. */
   take(): Utterance {
-    const text = !this.heard ? "" : this.#script ? this.#sentence() : this.#spoken.join(" ");
+    const text = this.said;
     if (this.heard) this.#utterances++;
     const times =
       this.#loudMs === 0 ? { startMs: this.atMs, endMs: this.atMs } : { startMs: this.#startMs, endMs: this.#endMs };

@@ -22,6 +22,7 @@ export interface NovaOptions {
 
 export interface NovaCall {
   readonly sdk: Promise<Sdk>;
+  readonly provider: string;
   readonly options: NovaOptions;
   readonly rate: SampleRate;
   readonly language: string;
@@ -38,7 +39,6 @@ interface Results {
   readonly channel: { readonly alternatives: readonly { readonly transcript: string; readonly confidence: number }[] };
 }
 
-const PROVIDER = "deepgram";
 // What the server has not accounted for yet may be so much, when it has answered all that it was going to.
 const UNACCOUNTED_MS = 300;
 // A final that covers the pause up to here leaves nothing to wait for.
@@ -50,6 +50,7 @@ const ROUNDING_MS = 20;
  */
 export class NovaWire implements Wire {
   readonly #hearing: LiveHearing;
+  readonly #provider: string;
   readonly #line: DeepgramLine<NovaSocket>;
   readonly #encode: (pcm: Int16Array) => Uint8Array;
   readonly #pieces: string[] = [];
@@ -61,12 +62,13 @@ export class NovaWire implements Wire {
   /** Answers that are still to come to a `Finalize` whose pause has been answered without. */
   #owed = 0;
 
-  constructor(hearing: LiveHearing, { sdk, options, rate, language, hints, clock }: NovaCall) {
+  constructor(hearing: LiveHearing, { sdk, provider, options, rate, language, hints, clock }: NovaCall) {
     this.#hearing = hearing;
+    this.#provider = provider;
     this.#encode = encoder(options.encoding);
     this.#line = new DeepgramLine<NovaSocket>({
       sdk,
-      provider: PROVIDER,
+      provider,
       url: options.url,
       apiKey: options.apiKey,
       clock,
@@ -106,7 +108,7 @@ export class NovaWire implements Wire {
 
   #receive(message: unknown): void {
     if (typeof message !== "object" || message === null || !("type" in message)) {
-      throw new ProviderError(PROVIDER, "protocol", "it sent something that is no message of its own");
+      throw new ProviderError(this.#provider, "protocol", "it sent something that is no message of its own");
     }
     this.#hearing.heardOf();
     if (message.type === "Results") this.#results(message as unknown as Results);
@@ -153,7 +155,7 @@ export class NovaWire implements Wire {
   }
 }
 
-function query({ options, rate, language, hints }: Omit<NovaCall, "sdk" | "clock">) {
+function query({ options, rate, language, hints }: Omit<NovaCall, "sdk" | "clock" | "provider">) {
   const { model, encoding, smartFormat, mipOptOut } = options;
   const terms = keyterms(hints);
   // Nova-3 has `keyterm`; the models before it know `keywords` only, one word each.
