@@ -58,6 +58,7 @@ describe("with a recogniser that judges turns", () => {
     call = await new PhoneCall().start();
     await call.quiet();
     call.ear.partials = false;
+    call.ear.hear("book a table");
     await caller("book a table");
     const spoken = call.clock.now();
     await call.wait(900);
