@@ -186,6 +186,14 @@ export class CallLeg {
     await this.#reinvite("sendrecv");
   }
 
+  /** Gives the far end to whom another call of this phone's is with (REFER with Replaces, RFC 5589). Resolves when the PBX has agreed to try. */
+  async transferTo(other: CallLeg): Promise<void> {
+    const { session, clock } = this.#deps;
+    const target = other.#deps.session;
+    const late = (): Error => new OutsideError("noAnswer", `${this.peer} did not answer the REFER`);
+    await within({ clock, ms: REINVITE_MS, signal: this.signal, late }, () => refer(session, target, this.peer));
+  }
+
   /** BYE, CANCEL or a refusal, whatever the call has come to. Resolves when it is over; at the latest 2 s later. May be called twice. */
   async hangUp(): Promise<CallEnd> {
     this.#cause = { by: "us", cause: this.times.answeredMs === undefined ? "cancelled" : "normal", ...this.#cause };
@@ -338,4 +346,12 @@ export class CallLeg {
     }
     return pressed;
   }
+}
+
+function refer(session: Session, target: Session, peer: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onReject = ({ message }: { message: { statusCode?: number | undefined } }): void =>
+      reject(callError(`the transfer by ${peer}`, { cause: "rejected", status: message.statusCode, reason: "" }));
+    session.refer(target, { requestDelegate: { onAccept: () => resolve(), onReject } }).catch(reject);
+  });
 }

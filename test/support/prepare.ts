@@ -8,6 +8,8 @@ declare module "vitest" {
     /** Null: it could not be prepared on this machine, and tests with the real Asterisk are skipped (never under CI=true). */
     readonly asterisk: AsteriskInstall | null;
     readonly pocketsphinx: boolean;
+    /** SIPp, which speaks SIP as a test wants it. */
+    readonly sipp: boolean;
   }
 }
 
@@ -30,4 +32,6 @@ export async function setup(project: TestProject): Promise<void> {
   const packages = ["pocketsphinx", "pocketsphinx-en-us"];
   const prepared = await orSkip("pocketsphinx", () => preparePackages(packages, { progress }).then(() => true));
   project.provide("pocketsphinx", prepared === true);
+  const sipp = await orSkip("SIPp", () => preparePackages(["sip-tester"], { progress }).then(() => true));
+  project.provide("sipp", sipp === true);
 }

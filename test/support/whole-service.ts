@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type AsteriskInstall, type RunningAsterisk, startAsterisk } from "../../deploy/engines/asterisk.ts";
+import type { PhoneAccount } from "../../deploy/engines/asterisk-config.ts";
 import { readWav } from "../../src/audio/wav.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -23,9 +24,19 @@ export interface WholeService extends AsyncDisposable {
   readonly dir: string;
 }
 
+export interface WholeOptions {
+  /** Beside "caller". */
+  readonly phones?: readonly (string | PhoneAccount)[];
+  /** More of sidetone.yaml. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Text at the end of the PBX's files, and more of the dialplan's globals. */
+  readonly extra?: Readonly<Record<string, string>>;
+  readonly globals?: Readonly<Record<string, string>>;
+}
+
 export async function startWholeService(
   install: AsteriskInstall,
-  { phones = [], settings = {} }: { phones?: readonly string[]; settings?: Readonly<Record<string, unknown>> } = {},
+  { phones = [], settings = {}, extra = {}, globals = {} }: WholeOptions = {},
 ): Promise<WholeService> {
   const undo = new AsyncDisposableStack();
   try {
@@ -42,8 +53,8 @@ export async function startWholeService(
       out: sounds,
       voice: { tts, voice: "slt", language: "en" },
     });
-    const names = ["caller", ...phones];
-    const asterisk = await startAsterisk({ install, sounds, phones: names.map((name) => ({ name })) });
+    const accounts = ["caller", ...phones].map((phone) => (typeof phone === "string" ? { name: phone } : phone));
+    const asterisk = await startAsterisk({ install, sounds, phones: accounts, extra, globals });
     undo.defer(() => asterisk.stop());
     const service = await startDemoService({ asterisk, dir, clock: systemClock, settings });
     undo.defer(() => service.stop());

@@ -1,0 +1,138 @@
+import { readdirSync } from "node:fs";
+import type { AsteriskInstall, RunningAsterisk } from "../../deploy/engines/asterisk.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import type { Cdr } from "../../src/call/cdr.ts";
+import { recordsDirOf } from "../../src/cli/demo/aftermath.ts";
+import { listCalls } from "../../src/store/calls.ts";
+import { openReading } from "../../src/store/database.ts";
+import { startWholeService, type WholeService } from "../support/whole-service.ts";
+import { RtpEnd } from "./rtp-end.ts";
+import type { Step } from "./scenario.ts";
+import { sipp } from "./sipp.ts";
+
+export const NUMBER = "4100";
+
+// Two trunks by address: one that lends calls at once, and one whose dialplan takes its time.
+const TRUNKS = `
+[carrier](sidetone-trunk)
+media_address = 127.0.0.1
+bind_rtp_to_media_address = yes
+inband_progress = yes
+[carrier-id](sidetone-trunk-address)
+endpoint = carrier
+match = 127.0.0.1
+[slow](sidetone-trunk)
+context = slow
+media_address = 127.0.0.1
+bind_rtp_to_media_address = yes
+100rel = yes
+[slow-id](sidetone-trunk-address)
+endpoint = slow
+match = 127.0.0.2`;
+
+const DIALPLAN = `
+[slow]
+exten => ring,1,Wait(10)
+exten => _X.,1,Progress()
+ same => n,Wait(0.2)
+ same => n,Goto(sidetone-in,\${EXTEN},1)
+[office]
+exten => ann,1,Dial(PJSIP/ann,10)
+exten => _X.,1,Goto(sidetone-internal,\${EXTEN},1)`;
+
+/** Asterisk, service, and whoever calls them in unusual ways. */
+export interface World extends AsyncDisposable {
+  readonly whole: WholeService;
+  /** A call by SIPp whose sound is this end's. The test runs beside the scenario. */
+  call(steps: readonly (Step | readonly Step[])[], options?: CallOptions): Promise<RtpEnd>;
+  /** The record of the newest call, once it is complete. */
+  record(): Promise<Cdr>;
+  records(): Promise<number>;
+  /** What must be as it was: channels, globals, handles. */
+  inventory(): Promise<Inventory>;
+  /** Resolves when Asterisk has no channel left. */
+  settled(): Promise<void>;
+}
+
+export interface CallOptions {
+  readonly to?: string;
+  readonly host?: string;
+  readonly keys?: Readonly<Record<string, string | number>>;
+  /** What happens meanwhile, at the end of the call that hears and speaks. */
+  readonly meanwhile?: (end: RtpEnd) => Promise<void>;
+}
+
+export interface Inventory {
+  readonly channels: string;
+  readonly globals: string;
+  readonly asteriskHandles: number;
+  readonly workerHandles: number;
+}
+
+export async function startWorld(install: AsteriskInstall): Promise<World> {
+  const whole = await startWholeService(install, {
+    phones: ["support", "ann", { name: "bob", context: "office" }],
+    extra: { "pjsip.conf": TRUNKS, "extensions.conf": DIALPLAN },
+  });
+  const { asterisk, service } = whole;
+  const records = async (limit: number): Promise<Cdr[]> => {
+    const database = openReading(recordsDirOf(service.stateDir));
+    if (!database) return [];
+    try {
+      return await listCalls(database.db, { limit });
+    } finally {
+      database.close();
+    }
+  };
+  return {
+    whole,
+    async call(steps, { to = NUMBER, host, keys = {}, meanwhile } = {}) {
+      const end = await RtpEnd.open();
+      try {
+        const all = { rtp_port: end.port, ...keys };
+        const options = { steps, to, sipPort: asterisk.ports.sip, keys: all, ...(host !== undefined && { host }) };
+        await Promise.all([sipp(options), meanwhile?.(end)]);
+        return end;
+      } finally {
+        end.close();
+      }
+    },
+    async record() {
+      const deadline = systemClock.now() + 5_000;
+      for (;;) {
+        const [newest] = await records(1);
+        if (newest?.ended) return newest;
+        if (systemClock.now() > deadline) throw new Error("there is no complete record");
+        await systemClock.sleep(50);
+      }
+    },
+    records: async () => (await records(1_000)).length,
+    async settled() {
+      const deadline = systemClock.now() + 5_000;
+      while (!(await channelsOf(asterisk)).startsWith("0 ")) {
+        if (systemClock.now() > deadline) throw new Error(await asterisk.cli("core show channels"));
+        await systemClock.sleep(50);
+      }
+    },
+    async inventory() {
+      const globals = await asterisk.cli("dialplan show globals");
+      const channels = await channelsOf(asterisk);
+      const handles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+      return {
+        channels,
+        // A reload puts them into another order.
+        globals: globals
+          .replace(/(SIDETONE_BEAT)=\d+/, "$1")
+          .split("\n")
+          .sort()
+          .join("\n"),
+        asteriskHandles: handles(asterisk.pid),
+        workerHandles: handles(await service.workerPid()),
+      };
+    },
+    [Symbol.asyncDispose]: () => whole[Symbol.asyncDispose](),
+  };
+}
+
+const channelsOf = async (asterisk: RunningAsterisk): Promise<string> =>
+  (await asterisk.cli("core show channels count")).split("\n")[0] ?? "";
