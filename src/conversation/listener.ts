@@ -141,7 +141,8 @@ export class Listener {
     if (transcript.text.trim() !== "") observer.callerWords(transcript.text, transcript.final);
     const news = words.hear(transcript);
     if (news) patience.wordsAt = clock.now();
-    patience.judged(transcript.turnEnd ? undefined : transcript.eager);
+    if (transcript.turnEnd) patience.judged(undefined);
+    else if (transcript.eager !== undefined) patience.judged(transcript.eager);
     if (isAgents(floor.state)) {
       if ((news || transcript.final) && this.#takesFloor(transcript)) this.#onWords(transcript);
       else this.#onIdleWords(transcript);
