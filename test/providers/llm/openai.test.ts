@@ -5,11 +5,11 @@ import { openai } from "../../../src/providers/llm/openai.ts";
 import { type FakeAnswer, FakeOpenAi } from "../../fakes/providers/openai-server.ts";
 import { context } from "../contract/context.ts";
 import { describeLanguageModel } from "../contract/llm.ts";
-import { describeModelFaults, QUICK } from "../contract/llm-faults.ts";
+import { describeModelFaults, PATIENT } from "../contract/llm-faults.ts";
 
 const prices = { input: 1, cachedInput: 0.1, output: 10 };
 const create = ({ baseUrl }: FakeOpenAi, apiKey = "sk-right", more: object = {}) =>
-  openai.create(openai.schema.parse({ model: "a-model", baseUrl, apiKey, prices, ...QUICK, ...more }), context);
+  openai.create(openai.schema.parse({ model: "a-model", baseUrl, apiKey, prices, ...PATIENT, ...more }), context);
 
 const shared = new FakeOpenAi();
 beforeAll(() => shared.listen());
