@@ -4,6 +4,7 @@ import type { ProviderModule, Stage } from "./module.ts";
 import { deepgram } from "./stt/deepgram.ts";
 import { flux } from "./stt/flux.ts";
 import { pocketsphinx } from "./stt/pocketsphinx.ts";
+import { elevenlabs } from "./tts/elevenlabs.ts";
 import { flite } from "./tts/flite.ts";
 import { fvad } from "./vad/fvad.ts";
 import { silero } from "./vad/silero.ts";
@@ -17,5 +18,5 @@ export const providers = {
   vad: { fvad, silero },
   stt: { pocketsphinx, deepgram, flux },
   llm: { openai, scripted },
-  tts: { flite },
+  tts: { elevenlabs, flite },
 } as const satisfies Registry;

@@ -1,5 +1,3 @@
-import type { Socket } from "node:net";
-
 /**
  * How a loopback provider behaves. Times are real milliseconds, fixed, so that a bench measures us and not the fake.
  * Faults are what providers do to their users on a bad day:
@@ -45,17 +43,24 @@ export class Moods {
     return this.#mood.perSecond ?? 0;
   }
 
-  /** The fault of the next request. */
-  next(): Fault | undefined {
+  /** The fault of the next request; of those that `which` is true for. */
+  next(which: (fault: Fault) => boolean = () => true): Fault | undefined {
     const { fault, faults } = this.#mood;
-    if (fault === undefined || this.#faults >= (faults ?? Number.POSITIVE_INFINITY)) return undefined;
+    if (fault === undefined || !which(fault) || this.#faults >= (faults ?? Number.POSITIVE_INFINITY)) return undefined;
     this.#faults += 1;
     return fault;
   }
 }
 
+/** What `pause` watches. */
+export interface Watched {
+  readonly destroyed: boolean;
+  once(event: "close", listener: () => void): unknown;
+  off(event: "close", listener: () => void): unknown;
+}
+
 /** A wait that ends when its connection does. False: it has. */
-export function pause(ms: number, socket: Pick<Socket, "once" | "off" | "destroyed">): Promise<boolean> {
+export function pause(ms: number, socket: Watched): Promise<boolean> {
   if (socket.destroyed) return Promise.resolve(false);
   if (ms <= 0) return Promise.resolve(true);
   return new Promise((resolve) => {
@@ -69,3 +74,6 @@ export function pause(ms: number, socket: Pick<Socket, "once" | "off" | "destroy
     socket.once("close", gone);
   });
 }
+
+/** Faults of a websocket's handshake; the others are of what is said on it. */
+export const ofHandshake = (fault: Fault): boolean => fault === "refuse" || typeof fault === "number";
