@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ProviderError, type WordTime } from "../../../conversation/providers.ts";
-import type { ElevenLabsOptions } from "../elevenlabs.ts";
 import type { ContextEvent, ContextProtocol } from "../live/line.ts";
+import type { ElevenLabsOptions } from "./options.ts";
 
 /** What belongs to the connection, and cannot change on it. */
 export interface ElevenLabsKind {
