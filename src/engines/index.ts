@@ -2,8 +2,8 @@ import { createAsterisk } from "./asterisk/engine.ts";
 import { inspect } from "./asterisk/inspect.ts";
 import { asteriskOptions } from "./asterisk/options.ts";
 
-export type { EngineContext } from "./asterisk/engine.ts";
-export type { Finding, InspectContext } from "./asterisk/inspect.ts";
+export type { EngineContext, InspectContext } from "./context.ts";
+export type { Finding } from "./finding.ts";
 
 /** Every engine there is, by the name that the configuration calls it: one line each. */
 export const engines = {

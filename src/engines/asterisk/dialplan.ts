@@ -1,9 +1,7 @@
+import type { Targets } from "../context.ts";
+import { bad, bearable, type Finding, good } from "../finding.ts";
 import type { AmiClient } from "./ami.ts";
 import type { AriClient } from "./ari.ts";
-import { bad, bearable, type Finding, good } from "./finding.ts";
-
-/** Which agents may transfer to a target, by the target's name. */
-export type Targets = Readonly<Record<string, readonly string[]>>;
 
 // Any number stands for all of them.
 const WAY_IN = "sidetone-in,100,1";

@@ -4,6 +4,8 @@ import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
+import type { EngineContext } from "../context.ts";
+import { parseRecordingWord, rawOf } from "../recording-word.ts";
 import { AmiClient } from "./ami.ts";
 import { AriClient, AriError } from "./ari.ts";
 import { type AriEvent, fieldOf } from "./ari-events.ts";
@@ -15,16 +17,8 @@ import { AsteriskLeg, type Caller, causeOf, nobody } from "./leg.ts";
 import { type Line, type LineCounts, noCounts } from "./line.ts";
 import { openWebsocketMedia } from "./media.ts";
 import type { AsteriskOptions } from "./options.ts";
-import { AsteriskRecording, parseRecordingWord, rawOf, tellPolicy } from "./recording.ts";
+import { asteriskRecording, tellPolicy } from "./recording.ts";
 import { livingCalls, lookAround } from "./waiting.ts";
-
-export interface EngineContext {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics?: Metrics;
-  /** Without one, the dialplan records what it was told the last time. */
-  readonly recordings?: RecordingStore;
-}
 
 type Lent = Extract<AriEvent, { type: "lent" }>;
 type OnLeg = (leg: Leg) => Promise<void>;
@@ -316,7 +310,7 @@ class AsteriskEngine implements Engine {
       caller,
       line,
       clock: this.#clock,
-      recording: new AsteriskRecording(recording),
+      recording: asteriskRecording(recording),
       tell: (next) => this.#tell(offer.call, next),
       press: (digit) => this.#press(offer.call, digit),
     });

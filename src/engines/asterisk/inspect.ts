@@ -1,25 +1,12 @@
-import type { Clock } from "../../base/clock.ts";
 import { codeOf, sentenceOf } from "../../base/errors.ts";
-import type { Log } from "../../base/log.ts";
 import type { EngineHealth } from "../../call/engine.ts";
+import type { InspectContext } from "../context.ts";
+import { bad, type Finding, good } from "../finding.ts";
 import { AmiClient } from "./ami.ts";
 import { AriClient } from "./ari.ts";
 import { type Capability, capabilityOf, mediaKindOf } from "./capability.ts";
-import { dialplanFindings, type Targets, targetFindings } from "./dialplan.ts";
-import { bad, type Finding, good } from "./finding.ts";
+import { dialplanFindings, targetFindings } from "./dialplan.ts";
 import type { AsteriskOptions } from "./options.ts";
-
-export type { Finding } from "./finding.ts";
-
-export interface InspectContext {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-  /** Calls are to be recorded. */
-  readonly records?: boolean;
-  /** Where agents may transfer calls to, and which agents. */
-  readonly targets?: Targets;
-}
 
 const CONNECT_MS = 5000;
 const LOOK_MS = 20;

@@ -1,10 +1,5 @@
-import { isIP } from "node:net";
 import { z } from "zod";
-
-const isLoopback = (host: string): boolean => {
-  const name = host.replace(/^\[|\]$/g, "").toLowerCase();
-  return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
-};
+import { isLoopback } from "../loopback.ts";
 
 const port = (what: string) => z.int().min(1).max(65_535).describe(what);
 const text = (what: string, max = 255) =>

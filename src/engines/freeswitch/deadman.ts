@@ -51,9 +51,12 @@ export class Deadman {
   /** FreeSWITCH has told of a fuse of this call. All before it go out. */
   lit(id: string): void {
     if (this.#fuses.has(id)) return;
+    if (this.#stopped) {
+      this.#putOut(id);
+      return;
+    }
     const older = [...this.#fuses];
     this.#fuses.add(id);
-    if (this.#stopped) return;
     for (const old of older) this.#putOut(old);
   }
 

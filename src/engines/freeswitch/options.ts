@@ -27,7 +27,9 @@ const esl = z
       .max(128)
       .regex(/^(?:[\w.+-]+@[\w.-]+)?$/, "a user of the directory as user@domain, or nothing")
       .default("")
-      .describe("`user@domain` of the directory, with esl-password and esl-allowed-api; empty: the socket's own password."),
+      .describe(
+        "`user@domain` of the directory, with esl-password and esl-allowed-api; empty: the socket's own password.",
+      ),
     password: z
       .string()
       .min(1)
@@ -55,7 +57,8 @@ const lend = z
   })
   .refine(({ host, tunnelled }) => isLoopback(host) || tunnelled, {
     path: ["host"],
-    message: "beyond this host only through a tunnel (then set tunnelled): whoever connects would be sent to in the clear",
+    message:
+      "beyond this host only through a tunnel (then set tunnelled): whoever connects would be sent to in the clear",
   });
 
 export const freeswitchOptions = z

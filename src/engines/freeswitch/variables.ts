@@ -29,7 +29,8 @@ export const GLOBAL = {
 } as const;
 
 /** A channel's variable in what FreeSWITCH tells of the channel; empty when it is not set. */
-export const variableIn = (data: ReadonlyMap<string, string>, name: string): string => data.get(`variable_${name}`) ?? "";
+export const variableIn = (data: ReadonlyMap<string, string>, name: string): string =>
+  data.get(`variable_${name}`) ?? "";
 
 const NAME = /^[a-z0-9_-]{1,64}$/i;
 

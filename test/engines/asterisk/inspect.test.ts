@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { silentLog } from "../../../src/base/log.ts";
-import { type Finding, inspect } from "../../../src/engines/asterisk/inspect.ts";
+import { inspect } from "../../../src/engines/asterisk/inspect.ts";
+import type { Finding } from "../../../src/engines/finding.ts";
 import { FakeAsterisk } from "../../fakes/asterisk/fake-asterisk.ts";
 import { optionsFor } from "../fake-harness.ts";
 

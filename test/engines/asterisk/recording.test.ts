@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { OutsideError } from "../../../src/base/errors.ts";
 import { silentLog } from "../../../src/base/log.ts";
 import { parseEvent } from "../../../src/engines/asterisk/ari-events.ts";
-import { AsteriskRecording, parseRecordingWord, rawOf } from "../../../src/engines/asterisk/recording.ts";
+import { asteriskRecording } from "../../../src/engines/asterisk/recording.ts";
+import { parseRecordingWord, rawOf } from "../../../src/engines/recording-word.ts";
 
 const WORD = "given/1795366445-1795366445.12";
 
@@ -17,7 +18,7 @@ function recordingOf(text: string, answer: (state: string) => Promise<void> = as
     setVariable: async (_call: string, _name: string, value: string) => void said.push(value),
   };
   const word = parseRecordingWord(text);
-  return { recording: new AsteriskRecording({ call: "1.1", word, store: undefined, ami, log: silentLog }), said };
+  return { recording: asteriskRecording({ call: "1.1", word, store: undefined, ami, log: silentLog }), said };
 }
 
 describe("what the dialplan says of a recording", () => {

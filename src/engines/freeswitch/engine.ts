@@ -1,0 +1,231 @@
+import type { Clock } from "../../base/clock.ts";
+import { codeOf, isCancellation, messageOf, OutsideError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { Metrics } from "../../base/metrics.ts";
+import type { Engine, EngineHealth, Leg } from "../../call/engine.ts";
+import type { RawRecording, RecordingStore } from "../../call/recording.ts";
+import type { EngineContext } from "../context.ts";
+import { isLoopback } from "../loopback.ts";
+import { fuseIn } from "./deadman.ts";
+import { EslClient } from "./esl/client.ts";
+import type { EslConnection } from "./esl/connection.ts";
+import type { EslEvent } from "./esl/event.ts";
+import { EslServer, type OutboundCall } from "./esl/server.ts";
+import { Fuses } from "./fuses.ts";
+import { LentCall, variablesOf } from "./lent-call.ts";
+import { createMedia } from "./media/media.ts";
+import { type Media, type MediaCounts, noMediaCounts } from "./media/port.ts";
+import type { FreeswitchOptions } from "./options.ts";
+import { tellPolicy } from "./recording.ts";
+import { VARIABLE, variableIn } from "./variables.ts";
+import { livingCalls } from "./waiting.ts";
+
+const LISTEN_AGAIN_MS = 250;
+// A call whose confirmation takes longer is better off in the menu.
+const CONFIRM_MS = 500;
+const COUNT_MS = 1000;
+// How soon somebody looks for recordings whose worker has died.
+const SWEEP_MS = 10_000;
+const UNSET = "_undef_";
+
+export function createFreeswitch(options: FreeswitchOptions, context: EngineContext): Engine {
+  return new FreeswitchEngine(options, context);
+}
+
+/** Calls that a FreeSWITCH's dialplan lends: it connects with each, is asked whether that is true, and hears over the same connection what comes next. */
+class FreeswitchEngine implements Engine {
+  readonly name = "freeswitch";
+  readonly #options: FreeswitchOptions;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #metrics: Metrics | undefined;
+  readonly #recordings: RecordingStore | undefined;
+  readonly #esl: EslClient;
+  readonly #server: EslServer;
+  readonly #media: Media;
+  readonly #counts: MediaCounts = noMediaCounts();
+  readonly #calls = new Map<string, LentCall>();
+  readonly #fuses = new Fuses();
+  /** Calls of ours that are recorded, until FreeSWITCH says that it has stopped. */
+  readonly #recorded = new Map<string, RawRecording>();
+  #onLeg: (leg: Leg) => Promise<void> = () => Promise.resolve();
+  #detector: "spandsp_start_dtmf" | "start_dtmf" = "start_dtmf";
+  #portFault = "The port for lent calls is not open yet.";
+  #draining = false;
+
+  constructor(options: FreeswitchOptions, { clock, log, metrics, recordings }: EngineContext) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#recordings = recordings;
+    this.#media = createMedia(options.media, { clock, log, counts: this.#counts });
+    this.#esl = new EslClient({
+      access: options.esl,
+      clock,
+      log,
+      onEvent: (event) => this.#onEvent(event),
+      onConnected: (connection) => this.#onConnected(connection),
+    });
+    const { host, port } = options.lend;
+    this.#server = new EslServer({ host, port, clock, log, onCall: (call) => this.#onCall(call) });
+  }
+
+  get health(): EngineHealth {
+    if (this.#esl.health.state !== "connected" || this.#portFault === "") return this.#esl.health;
+    return { state: "connecting", detail: this.#portFault };
+  }
+
+  async run(onLeg: (leg: Leg) => Promise<void>, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.#onLeg = onLeg;
+    const timers = [
+      this.#clock.every(COUNT_MS, () => this.#showCounts()),
+      this.#clock.every(SWEEP_MS, () => this.#sweep()),
+    ];
+    await Promise.all([this.#esl.run(signal), this.#listen(signal)]);
+    for (const timer of timers) timer.cancel();
+    for (const call of this.#calls.values()) call.abandon();
+    await this.#server.close();
+    await this.#media.close();
+  }
+
+  /** The port is shut, so that FreeSWITCH tries the next worker at once, or goes on with its dialplan. */
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#server.shut();
+  }
+
+  /** Opened only when calls can be confirmed: until then FreeSWITCH finds nobody, and nobody waits. */
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { host, port } = this.#options.lend;
+    while (!signal.aborted && !this.#draining) {
+      try {
+        await this.#esl.connected(signal);
+        if (this.#draining) break;
+        await this.#server.listen();
+        this.#portFault = "";
+        this.#log.info({ host, port }, "listening for lent calls");
+        return;
+      } catch (error) {
+        if (isCancellation(error, signal)) return;
+        const fault = portFault(error, { host, port });
+        if (fault !== this.#portFault) this.#log.error({ detail: fault }, "the port for lent calls cannot be opened");
+        this.#portFault = fault;
+        await this.#clock.sleep(LISTEN_AGAIN_MS, signal).catch(() => {});
+      }
+    }
+    if (this.#draining) this.#portFault = "";
+  }
+
+  async #onConnected(connection: EslConnection): Promise<void> {
+    const api = (command: string): Promise<string> => answerOf(connection, command);
+    await connection.order("event plain ADD_SCHEDULE RECORD_STOP");
+    const local = isLoopback(this.#options.esl.host) && !this.#options.esl.tunnelled;
+    const { mode, reason } = await this.#media.choose(api, { local, signal: connection.closed });
+    const version = (await api("version")).trim();
+    this.#detector = (await api("module_exists mod_spandsp")) === "true" ? "spandsp_start_dtmf" : "start_dtmf";
+    this.#log.info({ version, media: mode, reason }, "this FreeSWITCH lends calls");
+    if (this.#recordings) await tellPolicy(api, { policy: this.#recordings.policy, log: this.#log });
+    this.#sweep();
+  }
+
+  #onEvent(event: EslEvent): void {
+    const fuse = fuseIn(event, this.#clock.wall());
+    if (fuse) {
+      const call = this.#calls.get(fuse.uuid);
+      if (call) call.lit(fuse.id);
+      else this.#fuses.lit(fuse);
+      return;
+    }
+    if (event.name === "RECORD_STOP") this.#stopped(event);
+  }
+
+  /** Nobody is believed: FreeSWITCH itself is asked, over the connection that we opened, whether this call was lent with this ticket. */
+  async #onCall(call: OutboundCall): Promise<void> {
+    if (this.#draining) return refuse(call, "drain");
+    const ticket = variableIn(call.data, VARIABLE.ticket);
+    const before = this.#calls.get(call.uuid);
+    if (!(await this.#isLent(call.uuid, ticket)))
+      throw new OutsideError("stranger", "Who has connected with a call's id was not lent that call.");
+    if (before && ticket !== "" && before.ticket === ticket)
+      throw new OutsideError("stranger", "Who has connected with a call's id shows a ticket that was shown before.");
+    // Offered again: whatever we still hold of this call is over.
+    before?.abandon();
+    const lent = new LentCall(call, {
+      clock: this.#clock,
+      log: this.#log,
+      media: this.#media,
+      recordings: this.#recordings,
+      detector: this.#detector,
+      fuses: this.#fuses.take(call.uuid),
+    });
+    this.#calls.set(call.uuid, lent);
+    if (lent.raw) this.#recorded.set(call.uuid, lent.raw);
+    try {
+      await lent.run(this.#onLeg);
+    } finally {
+      if (this.#calls.get(call.uuid) === lent) this.#calls.delete(call.uuid);
+    }
+  }
+
+  async #isLent(uuid: string, ticket: string): Promise<boolean> {
+    const late = new AbortController();
+    const timer = this.#clock.after(CONFIRM_MS, () =>
+      late.abort(new OutsideError("timeout", "FreeSWITCH's Event Socket is away: a call could not be confirmed.")),
+    );
+    try {
+      const connection = await this.#esl.connected(late.signal);
+      const answer = await answerOf(connection, `uuid_getvar ${uuid} ${VARIABLE.ticket}`, CONFIRM_MS);
+      return answer === (ticket === "" ? UNSET : ticket);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #stopped(event: EslEvent): void {
+    const uuid = event.get("Unique-ID");
+    const raw = this.#recorded.get(uuid);
+    // A recording of somebody else's on the same channel goes on or ends as it likes.
+    if (!raw || !event.get("Record-File-Path").includes(`${raw.startedEpochSeconds}-${uuid}`)) return;
+    this.#recordings?.finished(raw);
+    this.#recorded.delete(uuid);
+  }
+
+  #sweep(): void {
+    this.#recordings?.sweep(() => livingCalls((command) => this.#api(command)));
+  }
+
+  async #api(command: string): Promise<string> {
+    const { connection } = this.#esl;
+    if (!connection) throw new OutsideError("closed", "There is no connection to FreeSWITCH.");
+    return answerOf(connection, command);
+  }
+
+  #showCounts(): void {
+    const dropped = this.#counts.droppedFrames + this.#counts.staleFrames;
+    if (dropped > 0) this.#metrics?.framesDropped.inc(dropped);
+    Object.assign(this.#counts, { droppedFrames: 0, staleFrames: 0 });
+  }
+}
+
+/** What FreeSWITCH says, "-ERR" included, without the line break at its end. */
+async function answerOf(connection: EslConnection, command: string, ms?: number): Promise<string> {
+  const { type, head, body } = await connection.command(`api ${command}`, ms === undefined ? {} : { ms });
+  return (type === "api/response" ? body : (head.get("Reply-Text") ?? "")).trimEnd();
+}
+
+/** The dialplan has the call again at once, with a reason. */
+async function refuse({ uuid, connection }: OutboundCall, reason: string): Promise<void> {
+  const answers = connection.together([`api uuid_setvar_multi ${uuid} ${variablesOf({ next: "menu", reason })}`]);
+  connection.leave();
+  await answers;
+}
+
+function portFault(error: unknown, { host, port }: { host: string; port: number }): string {
+  const where = `${host}:${port}`;
+  if (codeOf(error) === "EADDRINUSE")
+    return `Port ${where} for lent calls is taken: another worker has it, or set engines.freeswitch.lend.port and the dialplan's socket to another one.`;
+  return `Port ${where} for lent calls cannot be opened: ${messageOf(error)}`;
+}
