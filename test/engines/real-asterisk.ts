@@ -11,6 +11,7 @@ import { type AsteriskOptions, asteriskOptions } from "../../src/engines/asteris
 import { type CallWishes, type EngineHarness, type KeyMethod, MENU_HZ, SALES_HZ, type TestCaller } from "./contract.ts";
 import { Wire } from "./cut.ts";
 import { freePort } from "./free-port.ts";
+import { callerOf } from "./real-caller.ts";
 import { SipPhone } from "./sip-phone.ts";
 
 // Phones by their address: one kind of line each.
@@ -127,28 +128,4 @@ export class RealAsterisk implements EngineHarness {
   async channels(): Promise<number> {
     return Number(/(\d+) active channel/.exec(await this.pbx.cli("core show channels count"))?.[1] ?? -1);
   }
-}
-
-const KEYS = "123A456B789C*0#D";
-const ROWS = [697, 770, 852, 941];
-const COLUMNS = [1209, 1336, 1477, 1633];
-
-function callerOf(phone: SipPhone): TestCaller {
-  const press = (digit: string, method: KeyMethod): void => {
-    const key = KEYS.indexOf(digit);
-    if (method === "rfc4733") phone.pressEvent(digit);
-    else if (method === "info") phone.pressInfo(digit);
-    else phone.line.say(ROWS[Math.floor(key / 4)] ?? 0, 120, COLUMNS[key % 4]);
-  };
-  return {
-    line: phone.line,
-    ended: phone.ended,
-    press,
-    hold: () => phone.hold(),
-    unhold: () => phone.unhold(),
-    suppressSilence: () => {
-      phone.silent = true;
-    },
-    hangUp: () => phone.hangUp(),
-  };
 }

@@ -84,9 +84,7 @@ export class LentChannel implements MediaChannel {
   }
 
   async api(command: string, signal: AbortSignal = this.signal): Promise<string> {
-    const answer = await abortable(this.connection.command(`api ${command}`), signal);
-    const text = answer.type === "api/response" ? answer.body : (answer.head.get("Reply-Text") ?? "");
-    return text.trimEnd();
+    return (await abortable(this.connection.api(command), signal)).trimEnd();
   }
 
   sendmsg(headers: Readonly<Record<string, string>>): Promise<void> {
@@ -124,15 +122,7 @@ export class LentChannel implements MediaChannel {
   #tell(name: string, event: EslEvent): void {
     const listeners = this.#listeners.get(name);
     if (!listeners || listeners.size === 0) return;
-    const header = (wanted: string): string | undefined => event.get(wanted) || undefined;
-    const told: ChannelEvent = {
-      name,
-      header,
-      get body() {
-        return event.body;
-      },
-    };
-    for (const listener of [...listeners]) listener(told);
+    for (const listener of [...listeners]) listener(event);
   }
 
   #noticed({ type, head }: EslMessage): void {

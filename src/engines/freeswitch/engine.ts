@@ -14,7 +14,7 @@ import { EslServer, type OutboundCall } from "./esl/server.ts";
 import { Fuses } from "./fuses.ts";
 import { LentCall, variablesOf } from "./lent-call.ts";
 import { createMedia } from "./media/media.ts";
-import { type Media, type MediaCounts, noMediaCounts } from "./media/port.ts";
+import { type Ask, type Media, type MediaCounts, noMediaCounts } from "./media/port.ts";
 import type { FreeswitchOptions } from "./options.ts";
 import { tellPolicy } from "./recording.ts";
 import { VARIABLE, variableIn } from "./variables.ts";
@@ -120,14 +120,16 @@ class FreeswitchEngine implements Engine {
   }
 
   async #onConnected(connection: EslConnection): Promise<void> {
-    const api = (command: string): Promise<string> => answerOf(connection, command);
+    const api: Ask = async (command) => (await connection.api(command)).trimEnd();
     await connection.order("event plain ADD_SCHEDULE RECORD_STOP");
+    const { closed } = connection;
     const local = isLoopback(this.#options.esl.host) && !this.#options.esl.tunnelled;
-    const { mode, reason } = await this.#media.choose(api, { local, signal: connection.closed });
-    const version = (await api("version")).trim();
-    this.#detector = (await api("module_exists mod_spandsp")) === "true" ? "spandsp_start_dtmf" : "start_dtmf";
+    const { mode, reason } = await this.#media.choose(api, { local, signal: closed });
+    const version = await api("version", closed);
+    this.#detector = (await api("module_exists mod_spandsp", closed)) === "true" ? "spandsp_start_dtmf" : "start_dtmf";
     this.#log.info({ version, media: mode, reason }, "this FreeSWITCH lends calls");
-    if (this.#recordings) await tellPolicy(api, { policy: this.#recordings.policy, log: this.#log });
+    if (this.#recordings)
+      await tellPolicy((command) => api(command, closed), { policy: this.#recordings.policy, log: this.#log });
     this.#sweep();
   }
 
@@ -177,8 +179,12 @@ class FreeswitchEngine implements Engine {
     );
     try {
       const connection = await this.#esl.connected(late.signal);
-      const answer = await answerOf(connection, `uuid_getvar ${uuid} ${VARIABLE.ticket}`, CONFIRM_MS);
-      return answer === (ticket === "" ? UNSET : ticket);
+      const answer = await connection.api(`uuid_getvar ${uuid} ${VARIABLE.ticket}`, CONFIRM_MS);
+      return answer.trimEnd() === (ticket === "" ? UNSET : ticket);
+    } catch (error) {
+      // "No such channel": there is no call of this id.
+      if (codeOf(error) === "refused") return false;
+      throw error;
     } finally {
       timer.cancel();
     }
@@ -200,7 +206,7 @@ class FreeswitchEngine implements Engine {
   async #api(command: string): Promise<string> {
     const { connection } = this.#esl;
     if (!connection) throw new OutsideError("closed", "There is no connection to FreeSWITCH.");
-    return answerOf(connection, command);
+    return connection.api(command);
   }
 
   #showCounts(): void {
@@ -208,12 +214,6 @@ class FreeswitchEngine implements Engine {
     if (dropped > 0) this.#metrics?.framesDropped.inc(dropped);
     Object.assign(this.#counts, { droppedFrames: 0, staleFrames: 0 });
   }
-}
-
-/** What FreeSWITCH says, "-ERR" included, without the line break at its end. */
-async function answerOf(connection: EslConnection, command: string, ms?: number): Promise<string> {
-  const { type, head, body } = await connection.command(`api ${command}`, ms === undefined ? {} : { ms });
-  return (type === "api/response" ? body : (head.get("Reply-Text") ?? "")).trimEnd();
 }
 
 /** The dialplan has the call again at once, with a reason. */

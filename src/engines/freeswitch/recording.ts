@@ -1,11 +1,11 @@
-import { OutsideError } from "../../base/errors.ts";
+import { codeOf, OutsideError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Recording, RecordingPolicy, RecordingStore } from "../../call/recording.ts";
 import { DialplanRecording } from "../dialplan-recording.ts";
 import type { RecordingWord } from "../recording-word.ts";
 import { GLOBAL, VARIABLE } from "./variables.ts";
 
-/** One API command; resolves with what FreeSWITCH says, "-ERR" included. */
+/** One API command; "-ERR" is rejected with code "refused". */
 type Api = (command: string) => Promise<string>;
 
 const RECORDER = "session_record";
@@ -31,10 +31,7 @@ export function freeswitchRecording({ call, word, store, api, log }: FreeswitchR
       const files = recordersIn(await api(`uuid_buglist ${call}`));
       await Promise.all(files.map((file) => maskOne({ call, file, on, api })));
     },
-    async remember(text) {
-      const answer = await api(`uuid_setvar ${call} ${VARIABLE.recording} ${text}`);
-      if (!answer.startsWith("+OK")) throw new OutsideError("refused", answer);
-    },
+    remember: async (text) => void (await api(`uuid_setvar ${call} ${VARIABLE.recording} ${text}`)),
   });
 }
 
@@ -47,10 +44,12 @@ export function recordersIn(list: string): string[] {
 async function maskOne({ call, file, on, api }: { call: string; file: string; on: boolean; api: Api }): Promise<void> {
   if (!NAMEABLE.test(file))
     throw new OutsideError("refused", "A recording has a name that cannot be said in a command.");
-  const answer = await api(`uuid_record ${call} ${on ? "mask" : "unmask"} '${file}'`);
-  // One that has ended in the meantime records nothing, and so does a call that is gone.
-  if (answer.startsWith("+OK") || /cannot locate session|cannot (un)?mask/i.test(answer)) return;
-  throw new OutsideError("refused", `FreeSWITCH refused uuid_record: ${answer || "no reason given"}`);
+  try {
+    await api(`uuid_record ${call} ${on ? "mask" : "unmask"} '${file}'`);
+  } catch (error) {
+    // One that has ended in the meantime records nothing. One that goes on and cannot be masked is a fault.
+    if (codeOf(error) !== "refused" || recordersIn(await api(`uuid_buglist ${call}`)).includes(file)) throw error;
+  }
 }
 
 /** Tells the dialplan what to record from now on. It stands there when Sidetone is gone, and does nothing: a call is lent before it is recorded. */
