@@ -1,6 +1,7 @@
 import { chmod, mkdir, readdir, rename, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { joinWav } from "../audio/wav-join.ts";
+import { mendWav } from "../audio/wav-mend.ts";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -18,21 +19,26 @@ export interface RecordingFolderOptions {
   readonly count: (result: "kept" | "failed" | "missing") => void;
 }
 
-/** The two files that a PBX leaves of one call. */
+/** What a PBX leaves of one call: a file of each side, or a WAV file of both. */
 interface Pair extends RawRecording {
   readonly rate: number;
   readonly caller: string | undefined;
   readonly agent: string | undefined;
+  readonly both: string | undefined;
 }
 
 // The last frames of a call that was hung up are written a moment after its end.
 const LOOK_MS = 100;
 const MAX_LOOKS = 50;
+const WAV_HEAD_BYTES = 44;
+const WAV_FRAME_BYTES = 4;
 const PART = ".part";
 const PART_MS = 3_600_000;
 const MAX_WAITING = 10_000;
 // <seconds since 1970>-<id of the call>-<side>.<format>, as the dialplan names them.
 const RAW = /^(\d{9,11})-([A-Za-z0-9._-]{1,150})-(caller|agent)\.(sln|sln16)$/;
+// FreeSWITCH writes a WAV file, the caller left and the agent right, under the same name.
+const RAW_WAV = /^(\d{9,11})-([A-Za-z0-9._-]{1,150})\.wav$/;
 const RATES: Readonly<Record<string, number>> = { sln: 8000, sln16: 16_000 };
 
 /** Makes WAV files of what the PBX has recorded: one after the other, and as often as it takes. Nothing is removed before its WAV file is on the disk. */
@@ -108,11 +114,14 @@ export class RecordingFolder implements RecordingStore {
     const { spool } = this.policy;
     const pairs = new Map<string, Pair>();
     for (const name of await namesIn(spool)) {
+      const [, since, whose] = RAW_WAV.exec(name) ?? [];
+      if (since !== undefined && whose !== undefined)
+        pairs.set(name, wavOf({ call: whose, startedEpochSeconds: Number(since) }, join(spool, name)));
       const [, seconds, call, side, format] = RAW.exec(name) ?? [];
       if (seconds === undefined || call === undefined || format === undefined) continue;
       const key = `${seconds}-${call}.${format}`;
       const empty = { call, startedEpochSeconds: Number(seconds), rate: RATES[format] ?? 8000 };
-      const before = pairs.get(key) ?? { ...empty, caller: undefined, agent: undefined };
+      const before = pairs.get(key) ?? { ...empty, caller: undefined, agent: undefined, both: undefined };
       pairs.set(key, { ...before, [side === "caller" ? "caller" : "agent"]: join(spool, name) });
     }
     return [...pairs.values()];
@@ -123,7 +132,7 @@ export class RecordingFolder implements RecordingStore {
     const path = this.pathOf(pair);
     try {
       await this.#settled(pair);
-      const samples = await this.#join(pair, path);
+      const samples = pair.both === undefined ? await this.#join(pair, path) : await this.#move(pair.both, path);
       this.#told.delete(path);
       if (samples > 0) count("kept");
       log.debug({ call: pair.call, seconds: Math.round(samples / pair.rate) }, "a recording was kept");
@@ -157,8 +166,23 @@ export class RecordingFolder implements RecordingStore {
     }
   }
 
-  async #settled({ caller, agent }: Pair): Promise<void> {
-    const paths = [caller, agent].filter((path) => path !== undefined);
+  /** It is whole already. Resolves with its samples, about. */
+  async #move(raw: string, path: string): Promise<number> {
+    const samples = Math.floor(Math.max(0, (await stat(raw)).size - WAV_HEAD_BYTES) / WAV_FRAME_BYTES);
+    // A call that ended before a word was said leaves nothing.
+    if (samples === 0) {
+      await remove(raw);
+      return 0;
+    }
+    await makeFolders(this.#options.dir, dirname(path));
+    // A FreeSWITCH that died has not said in the head how long it became.
+    await mendWav(raw);
+    await rename(raw, path);
+    return samples;
+  }
+
+  async #settled({ caller, agent, both }: Pair): Promise<void> {
+    const paths = [caller, agent, both].filter((path) => path !== undefined);
     let before = -1;
     for (let look = 0; look < MAX_LOOKS; look++) {
       const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
@@ -188,6 +212,14 @@ export class RecordingFolder implements RecordingStore {
     );
   }
 }
+
+const wavOf = (raw: RawRecording, both: string): Pair => ({
+  ...raw,
+  rate: 8000,
+  caller: undefined,
+  agent: undefined,
+  both,
+});
 
 /** Where nothing was ever recorded there is no folder. */
 async function namesIn(folder: string): Promise<string[]> {

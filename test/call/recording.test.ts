@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { writeWav } from "../../src/audio/wav.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { OutsideError } from "../../src/base/errors.ts";
 import { silentLog } from "../../src/base/log.ts";
@@ -111,6 +112,24 @@ describe("the recordings' folder", () => {
     folder.sweep(() => Promise.reject(new OutsideError("closed", "")));
     await folder.idle();
     expect([results, (await readdir(spool)).length]).toEqual([[], 3]);
+  });
+
+  test("keeps a WAV file of both sides as the PBX has made it, and says its length where a PBX that died has not", async () => {
+    const pcm = Int16Array.from({ length: 800 }, (_, index) => index);
+    const wav = Buffer.from(writeWav({ rate: 8000, channels: [pcm, pcm] }));
+    const unfinished = Buffer.from(wav);
+    unfinished.writeUInt32LE(0, 40);
+    await writeFile(join(spool, `${STARTED}-one.wav`), wav);
+    await writeFile(join(spool, `${STARTED}-two.wav`), unfinished);
+    await writeFile(join(spool, `${STARTED}-none.wav`), wav.subarray(0, 44));
+    folder.sweep(async () => new Set());
+    await folder.idle();
+    for (const call of ["one", "two"]) {
+      const kept = await readFile(folder.pathOf({ call, startedEpochSeconds: STARTED }));
+      expect(kept.equals(wav)).toBe(true);
+    }
+    expect(await readdir(spool)).toEqual([]);
+    expect(results).toEqual(["kept", "kept"]);
   });
 
   test("loses the part of a worker that died while it wrote, but not of one that writes now", async () => {

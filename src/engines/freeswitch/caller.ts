@@ -24,7 +24,7 @@ export function readCaller(data: ReadonlyMap<string, string>): Caller {
     from: channel("Caller-Caller-ID-Number"),
     fromName: channel("Caller-Caller-ID-Name"),
     to: variable("sip_to_user") || did,
-    did: variable("sip_req_user") || did,
+    did: variable(VARIABLE.to) || variable("sip_req_user") || did,
     diversion: diversionIn(data),
     trunk: variable(VARIABLE.trunk),
     language: variable(VARIABLE.language) || variable("default_language"),

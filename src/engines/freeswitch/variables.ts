@@ -9,6 +9,8 @@ export const VARIABLE = {
   agent: "sidetone_agent",
   language: "sidetone_language",
   trunk: "sidetone_trunk",
+  /** The number that was called, before the dialplan went its own ways with it. */
+  to: "sidetone_to",
   /** Keys come as tones on this trunk: true, false, or auto (the offer has no telephone-event). */
   inband: "sidetone_inband",
   /** What is recorded, as <consent>/<seconds>-<uuid>, and "/paused" in a protected passage. */
