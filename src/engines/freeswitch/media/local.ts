@@ -6,8 +6,8 @@ import { Files, filesSide } from "./files.ts";
 import type { Parts } from "./parts.ts";
 import { Unicast } from "./unicast.ts";
 
-// How often it is looked whether datagrams come, and how many looks without one mean that none will: few when somebody
-// plays something on the channel, for that ends `unicast`; more when the host may only be slow.
+// How often it is looked whether datagrams come, and how many looks without one mean that none will: few when
+// somebody plays something on the channel or its codec changes, for that ends `unicast`; more when the host may only be slow.
 const LOOK_MS = 40;
 const SILENT_LOOKS = 8;
 const SUSPECT_LOOKS = 2;
@@ -47,7 +47,9 @@ class LocalSound {
     const suspect = (): void => {
       this.#suspectUntilMs = context.clock.now() + SUSPECT_MS;
     };
-    this.#forget = [channel.on("PLAYBACK_START", suspect), channel.on("CHANNEL_EXECUTE", suspect)];
+    // A change of the codec ends it too.
+    const suspicious = ["PLAYBACK_START", "CHANNEL_EXECUTE", "CODEC"] as const;
+    this.#forget = suspicious.map((event) => channel.on(event, suspect));
   }
 
   async open(streams: boolean): Promise<CallMedia> {
@@ -140,7 +142,9 @@ class LocalSound {
     this.#watch?.cancel();
     this.#unicast?.close();
     this.#unicast = undefined;
-    const why = played ? "somebody else has played something on the channel" : "FreeSWITCH sends nothing any more";
+    const why = played
+      ? "somebody else has played something on the channel, or its codec has changed"
+      : "FreeSWITCH sends nothing any more";
     if (!this.#streams && !(await this.#restartStream(`Unicast has ended: ${why}.`))) return;
     this.#parts.context.counts.restarts++;
     this.#warn(why, "unicast has ended; the agent's voice goes by files");

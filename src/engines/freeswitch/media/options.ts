@@ -10,7 +10,7 @@ const path = (what: string) =>
   z
     .string()
     .max(255)
-    .regex(/^[^\p{Cc}\s"']*$/u, "no blanks, quotes or control characters")
+    .regex(/^[^\p{Cc}\s"';=]*$/u, "no blanks, quotes, semicolons or control characters")
     .default("")
     .describe(what);
 

@@ -15,6 +15,7 @@ export const MEDIA_EVENTS = [
   "PLAYBACK_START",
   "PLAYBACK_STOP",
   "CHANNEL_EXECUTE",
+  "CODEC",
   "mod_audio_stream::connect",
   "mod_audio_stream::disconnect",
   "mod_audio_stream::error",

@@ -1,0 +1,202 @@
+import { createSocket, type Socket } from "node:dgram";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FakeAudioStream, samplesOf } from "./audio-stream.ts";
+
+export interface FakeEvent {
+  readonly name: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface FakeSoundOptions {
+  readonly uuid: string;
+  readonly rate?: 8000 | 16_000;
+  readonly build?: "open" | "duplex";
+  /** False: mod_audio_stream is not loaded. */
+  readonly loaded?: boolean;
+  readonly onEvent: (event: FakeEvent) => void;
+  /** What the caller hears, packet by packet, in the tick in which it leaves. */
+  readonly onPacket?: (pcm: Int16Array) => void;
+}
+
+interface Playing {
+  readonly file: string;
+  readonly pcm: Int16Array;
+  at: number;
+}
+
+/**
+ * One channel's sound in a FreeSWITCH. Facts: `unicast` is one datagram a packet, both ways, also for a silent caller, and
+ * says nothing when its port is taken; any playback ends it silently, and so does a change of the codec; a second one in
+ * the same park yields nothing; `sendmsg` is queued and looked at with the next 20 ms; with event-lock files play one after the other.
+ */
+export class FakeSound {
+  readonly rate: 8000 | 16_000;
+  readonly stream: FakeAudioStream;
+  readonly heard: Int16Array[] = [];
+  /** Ports that FreeSWITCH cannot have, as if others had them: so many of the next ones asked for. */
+  takenPorts = 0;
+  answered = true;
+  /** The next 20 ms of the caller. */
+  say: () => Int16Array;
+  readonly #options: FakeSoundOptions;
+  readonly #folder = mkdtempSync(join(tmpdir(), "sidetone-fake-"));
+  readonly #queue: Record<string, string>[] = [];
+  #socket: Socket | undefined;
+  #remotePort = 0;
+  #unicasts = 0;
+  #playing: Playing[] = [];
+  #duplex: Int16Array[] = [];
+
+  constructor(options: FakeSoundOptions) {
+    this.#options = options;
+    this.rate = options.rate ?? 8000;
+    const silence = new Int16Array(this.rate / 50);
+    this.say = () => silence;
+    this.stream = new FakeAudioStream({
+      uuid: options.uuid,
+      rate: this.rate,
+      build: options.build ?? "open",
+      folder: this.#folder,
+      emit: (name, body) => options.onEvent({ name, headers: {}, body: JSON.stringify(body) }),
+      play: (pcm) => void this.#duplex.push(pcm),
+    });
+  }
+
+  /** Whether `unicast` is up. */
+  get unicast(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  get unicastPort(): number {
+    return this.#socket?.address().port ?? 0;
+  }
+
+  /** Where the channel's datagrams go. */
+  get remotePort(): number {
+    return this.#remotePort;
+  }
+
+  /** What `api` prints; undefined: not a command about sound. */
+  api(command: string): string | undefined {
+    const [verb = "", uuid, ...rest] = command.split(" ");
+    if (verb === "module_exists") return String(this.#options.loaded ?? true);
+    if (uuid !== this.#options.uuid) return undefined;
+    if (verb === "uuid_audio_stream") {
+      if (this.#options.loaded === false) return "-ERR uuid_audio_stream Command not found!";
+      return this.stream.command(rest.join(" "), this.answered);
+    }
+    if (verb === "uuid_setvar_multi") {
+      for (const pair of rest.join(" ").split(";")) this.stream.variables.set(...(pair.split("=") as [string, string]));
+      return "+OK";
+    }
+    if (verb !== "uuid_break") return undefined;
+    if (rest[0] === "all") this.#queue.length = 0;
+    this.#stopPlaying();
+    return "+OK";
+  }
+
+  /** Queued: what comes of it shows later, if at all. */
+  sendmsg(headers: Readonly<Record<string, string>>): void {
+    this.#queue.push({ ...headers });
+  }
+
+  /** Somebody else's `playback`, in the middle of it all. */
+  playback(pcm: Int16Array): void {
+    this.#play("tone_stream://by-somebody-else", pcm);
+  }
+
+  /** A re-INVITE with another codec: the session is reset, and `unicast` is gone without a word. */
+  changeCodec(): void {
+    this.#endUnicast();
+    this.#event("CODEC", {});
+  }
+
+  /** 20 ms of FreeSWITCH's own clock. */
+  tick(): void {
+    const spoken = this.say();
+    this.stream.frame(spoken);
+    // While something plays, the park does not run, and neither does `unicast`.
+    if (this.#playing.length === 0) {
+      const message = this.#queue.shift();
+      if (message) this.#obey(message);
+      this.#socket?.send(Uint8Array.from(new Uint8Array(spoken.buffer)), this.#remotePort, "127.0.0.1");
+    }
+    const frame = this.#nextFrame();
+    if (frame) this.#packet(frame);
+  }
+
+  hangUp(): void {
+    this.stream.hangUp();
+    this.end();
+  }
+
+  end(): void {
+    this.stream.stop();
+    this.#endUnicast();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #obey(message: Record<string, string>): void {
+    if (message["call-command"] === "unicast") this.#startUnicast(message);
+    else if (message["execute-app-name"] === "playback") {
+      const file = message["execute-app-arg"] ?? "";
+      this.#play(file, samplesOf(file));
+    }
+  }
+
+  #startUnicast(message: Record<string, string>): void {
+    if (this.takenPorts > 0) {
+      this.takenPorts--;
+      return;
+    }
+    if (this.#unicasts++ > 0) return;
+    this.#remotePort = Number(message["remote-port"]);
+    const socket = createSocket("udp4");
+    socket.on("message", (data) => this.#packet(new Int16Array(Uint8Array.from(data).buffer)));
+    socket.on("error", () => {});
+    socket.bind(Number(message["local-port"]), "127.0.0.1");
+    this.#socket = socket;
+  }
+
+  #endUnicast(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  #play(file: string, pcm: Int16Array): void {
+    this.#endUnicast();
+    this.#playing.push({ file, pcm, at: 0 });
+    this.#event("CHANNEL_EXECUTE", { Application: "playback", "Application-Data": file });
+    this.#event("PLAYBACK_START", { "Playback-File-Path": file });
+  }
+
+  #stopPlaying(): void {
+    for (const { file } of this.#playing) this.#event("PLAYBACK_STOP", { "Playback-File-Path": file });
+    this.#playing = [];
+  }
+
+  #nextFrame(): Int16Array | undefined {
+    const playing = this.#playing[0];
+    if (!playing) return this.#duplex.shift();
+    const size = this.rate / 50;
+    const frame = playing.pcm.slice(playing.at, playing.at + size);
+    playing.at += size;
+    if (playing.at >= playing.pcm.length) {
+      this.#playing.shift();
+      this.#event("PLAYBACK_STOP", { "Playback-File-Path": playing.file });
+    }
+    return frame;
+  }
+
+  #packet(pcm: Int16Array): void {
+    this.heard.push(pcm);
+    this.#options.onPacket?.(pcm);
+  }
+
+  #event(name: string, headers: Record<string, string>): void {
+    this.#options.onEvent({ name, headers, body: "" });
+  }
+}
