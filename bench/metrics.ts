@@ -2,8 +2,6 @@ import type { Metric } from "./metric.ts";
 import { hangs, kills } from "./pbx/failover.ts";
 import { greeting } from "./pbx/greeting.ts";
 import { concurrent, setup } from "./pbx/load.ts";
-import { networkMetrics } from "./pbx/network.ts";
-import { soak } from "./pbx/soak.ts";
 
 /** Every figure there is, in the order of the table: one entry each. Those of one scenario are measured in the same run. */
 export const metrics: readonly Metric[] = [
@@ -49,11 +47,4 @@ export const metrics: readonly Metric[] = [
     aims: [{ of: "value", atLeast: 20 }],
     scenario: setup,
   },
-  {
-    name: "soak_left_behind",
-    what: "Channels, handles, timers and open records left after 500 calls, 20 at a time, hung up at random moments.",
-    aims: [{ of: "value", atMost: 0 }],
-    scenario: soak,
-  },
-  ...networkMetrics,
 ];

@@ -1,4 +1,3 @@
-import { collectDefaultMetrics } from "prom-client";
 import type { Clock } from "./base/clock.ts";
 import type { Log } from "./base/log.ts";
 import type { LogSink } from "./base/log-sink.ts";
@@ -60,8 +59,6 @@ const FIXED = ["engines", "server", "supervisor", "log", "records", "recording",
 export async function startService(config: Config, parts: ServiceParts): Promise<Service> {
   const { clock, log } = parts;
   const metrics = createMetrics();
-  // Memory, handles, timers and the event loop, by the names that dashboards for Node know.
-  collectDefaultMetrics({ register: metrics.registry, eventLoopMonitoringPrecision: 50 });
   if (parts.logSink) parts.logSink.onFailure = () => metrics.logFailures.inc();
   const records = openRecords({ ...config.records, clock, log, onFailure: () => metrics.recordFailures.inc() });
   const live = createLiveCalls({ clock });

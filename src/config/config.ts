@@ -50,6 +50,7 @@ export interface Config {
   readonly providers: Readonly<Record<Stage, Readonly<Record<string, ConfiguredProvider>>>>;
   readonly server: ServiceSettings["server"];
   readonly limits: ServiceSettings["limits"];
+  readonly ladder: ServiceSettings["ladder"];
   readonly supervisor: ServiceSettings["supervisor"];
   readonly log: ServiceSettings["log"];
   readonly records: ServiceSettings["records"] & { readonly dir: string };

@@ -71,6 +71,7 @@ export function loadConfig(
     providers,
     server: settings.server,
     limits: settings.limits,
+    ladder: settings.ladder,
     supervisor: settings.supervisor,
     log: settings.log,
     records: {

@@ -118,6 +118,44 @@ const recording = z.strictObject({
     .default("{year}/{month}/{day}/{time}-{call}"),
 });
 
+const ms = (what: string, min: number, max: number) => z.int().min(min).max(max).describe(what);
+const hedge = (what: string) => ms(`${what} and whoever is first is taken. 0: never.`, 0, 10_000).default(0);
+
+/** Between the providers of an agent's list; see docs/providers.md. The last one of a list has no deadline but the call's own. */
+const ladder = z.strictObject({
+  stt: z
+    .strictObject({
+      finalMs: ms("A recogniser that owes its final words for longer is followed by the next.", 200, 10_000).default(
+        1000,
+      ),
+      hedgeMs: hedge("After so long the next one hears the same words too,"),
+      replaySeconds: ms("So much of the caller is kept, and heard again by whoever takes over.", 2, 60).default(15),
+    })
+    .prefault({}),
+  llm: z
+    .strictObject({
+      firstMs: ms("A model that has said nothing by then is followed by the next.", 200, 20_000).default(2000),
+      stallMs: ms("The same, when it falls silent in the middle.", 200, 20_000).default(1000),
+      hedgeMs: hedge("After so long the next one is asked as well,"),
+    })
+    .prefault({}),
+  tts: z
+    .strictObject({
+      firstMs: ms("A voice that has given no sound by then is followed by the next.", 200, 20_000).default(1200),
+      stallMs: ms(
+        "The same, when it falls silent in the middle and what it has said is about to run out.",
+        100,
+        20_000,
+      ).default(500),
+      hedgeMs: hedge("After so long the next one is asked as well,"),
+    })
+    .prefault({}),
+  failures: whole("After so many failures in a row a provider is asked no more, in no call.", 1, 20).default(2),
+  retrySeconds: whole("Then one request tries it again; after a failure the pause doubles.", 1, 600).default(5),
+  retryMaxSeconds: whole("Up to this.", 1, 3600).default(60),
+  fillerMs: ms("A caller who waits for so long hears the agent's `prompts.filler`. 0: never.", 0, 2400).default(1200),
+});
+
 export type EngineSchemas = Readonly<Record<string, z.ZodType>>;
 
 /** sidetone.yaml. The engines bring their own blocks; those of the providers are checked by their own schemas afterwards. */
@@ -142,6 +180,7 @@ export function serviceSchema(engines: EngineSchemas) {
       .default({}),
     server: server.describe("Health, metrics and the API.").prefault({}),
     limits: limits.describe("A limit on everything.").prefault({}),
+    ladder: ladder.describe("What happens when a provider is slow or fails. See docs/providers.md.").prefault({}),
     supervisor: supervisor.describe("The parent process that watches the worker.").prefault({}),
     log: log.describe("Where something is said about the work.").prefault({}),
     records: records.describe("The call records. See docs/records.md.").prefault({}),
@@ -192,12 +231,20 @@ export function agentSchema(script: z.ZodType) {
       .max(128)
       .describe("A voice of the text-to-speech provider; of flite: slt, rms, awb, kal. Empty: its default one.")
       .default(""),
+    voices: z
+      .record(nameOf("A provider's name."), z.string().max(128))
+      .describe(
+        "The voice by provider, where `tts` is a list. Left out: `voice` for the first, their default one for the others.",
+      )
+      .default({}),
     pauseMs: whole("How long a pause ends the caller's turn; shaped by the words so far.", 200, 3000).default(600),
     vad: stageChoice(
       "Voice activity: a provider, by the name in `providers` or by its type. Of a list the first is used.",
     ),
-    stt: stageChoice("Speech to text, likewise."),
-    llm: stageChoice("What finds the answers, likewise: `scripted` answers by `script`."),
+    stt: stageChoice("Speech to text: a provider or a list of them, best first; when one fails, the next goes on."),
+    llm: stageChoice(
+      "What finds the answers, likewise: `scripted` answers by `script`, and is the last of any list where there is a script.",
+    ),
     tts: stageChoice("Text to speech, likewise."),
     prompt: text("What a language model is told about its work.", 50_000).optional(),
     script: script.describe("What the scripted agent says.").optional(),
@@ -221,6 +268,10 @@ export function agentSchema(script: z.ZodType) {
           .describe("Said to a caller who says nothing, one after the other; then the menu.")
           .optional(),
         apology: text("Said when something failed.", 500).optional(),
+        filler: z
+          .union([text("One filler.", 80), z.array(text("One filler.", 80)).max(5)])
+          .describe("Said while an answer takes long, at most once a turn. An empty list: nothing.")
+          .optional(),
         goodbye: text("Said before hanging up.", 500).optional(),
         transfer: text("Said before a transfer, where the model says nothing.", 500).optional(),
       })

@@ -6,6 +6,8 @@ export interface AgentPrompts {
   readonly noInput: readonly string[];
   /** When the model failed. */
   readonly apology: string;
+  /** While an answer takes long: at most one a turn, each in turn. Empty: nothing is said. */
+  readonly filler: readonly string[];
   /** Before hanging up, where the model said nothing. */
   readonly goodbye: string;
   /** Before a transfer, where the model said nothing. */
@@ -38,6 +40,7 @@ export const DEFAULT_PAUSE_MS = 600;
 const ENGLISH: AgentPrompts = Object.freeze({
   noInput: Object.freeze(["I did not hear anything. How can I help you?", "Are you still there?"]),
   apology: "Sorry, something went wrong here. Could you say that again?",
+  filler: Object.freeze(["One moment, please.", "Just a moment."]),
   goodbye: "Thank you for calling. Goodbye.",
   transfer: "One moment, I will put you through.",
 });
@@ -47,18 +50,21 @@ const PROMPTS: Readonly<Record<string, AgentPrompts>> = {
   de: Object.freeze({
     noInput: Object.freeze(["Ich habe nichts gehört. Wie kann ich Ihnen helfen?", "Sind Sie noch da?"]),
     apology: "Entschuldigung, da ist etwas schiefgegangen. Könnten Sie das noch einmal sagen?",
+    filler: Object.freeze(["Einen Moment, bitte.", "Augenblick, bitte."]),
     goodbye: "Vielen Dank für Ihren Anruf. Auf Wiederhören.",
     transfer: "Einen Moment, ich verbinde Sie.",
   }),
   es: Object.freeze({
     noInput: Object.freeze(["No he oído nada. ¿En qué puedo ayudarle?", "¿Sigue ahí?"]),
     apology: "Perdone, algo ha fallado. ¿Puede repetirlo?",
+    filler: Object.freeze(["Un momento, por favor.", "Un segundo, por favor."]),
     goodbye: "Gracias por su llamada. Adiós.",
     transfer: "Un momento, le paso.",
   }),
   fr: Object.freeze({
     noInput: Object.freeze(["Je n'ai rien entendu. Comment puis-je vous aider ?", "Êtes-vous toujours là ?"]),
     apology: "Excusez-moi, il y a eu un problème. Pouvez-vous répéter ?",
+    filler: Object.freeze(["Un instant, s'il vous plaît.", "Un petit moment."]),
     goodbye: "Merci de votre appel. Au revoir.",
     transfer: "Un instant, je vous passe quelqu'un.",
   }),

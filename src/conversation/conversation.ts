@@ -4,6 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { Leg, Next } from "../call/engine.ts";
 import type { Agent } from "./agent.ts";
 import type { ReplyKind } from "./exchange.ts";
+import { type Filler, fillingIn } from "./filler.ts";
 import { Floor } from "./floor.ts";
 import type { ConversationLimits } from "./limits.ts";
 import { Listener } from "./listener.ts";
@@ -41,6 +42,8 @@ export interface ConverseOptions {
   readonly log: Log;
   readonly observer: ConversationObserver;
   readonly limits: ConversationLimits;
+  /** What is said while an answer takes long. Absent: nothing. */
+  readonly filler?: Filler;
   /** Aborts when the leg is gone. */
   readonly signal: AbortSignal;
 }
@@ -84,7 +87,7 @@ class Conversation {
     this.#options = options;
     this.#limits = limits;
     this.#tools = callTools(agent, options);
-    this.#waiting = new Waiting({ media, clock, afterMs: limits.musicMs });
+    this.#waiting = new Waiting({ media, clock, afterMs: limits.musicMs, ...fillingIn(options, limits) });
     this.#question = new Question({ characters: limits.callerCharacters, digits: limits.digits });
     this.#speaker = new Speaker({
       media,
@@ -98,7 +101,7 @@ class Conversation {
       question: this.#question,
       pendingFinals: () => this.#listener.ear?.pending ?? 0,
       events: {
-        begins: () => this.#waiting.end(),
+        begins: () => this.#waiting.giveWay(),
         audio: () => this.#floor.take("audio"),
         done: (tools, kind) => this.#guard(() => this.#onDone(tools, kind)),
         failed: (stage, error, kind) => this.#guard(() => this.#onFailed(stage, error, kind)),

@@ -32,6 +32,8 @@ export interface ConversationLimits {
   readonly toolMs: number;
   /** How long a caller waits in silence, for a tool or for a reply; then there is music. */
   readonly musicMs: number;
+  /** The same, before a few words of the agent's are heard. 0: never. */
+  readonly fillerMs: number;
   /** How often the model may ask for tools before it says something. */
   readonly toolRounds: number;
   /** Apologies in a row, then the menu. */
@@ -65,6 +67,7 @@ export const defaultLimits: ConversationLimits = Object.freeze({
   stallMs: 5_000,
   toolMs: 10_000,
   musicMs: 2_500,
+  fillerMs: 1_200,
   toolRounds: 3,
   apologies: 1,
   digitMs: 2_000,

@@ -1,4 +1,8 @@
+import type { LadderStep } from "./ladder.ts";
 import type { Turn } from "./turn.ts";
+
+/** A change of who serves a stage, or a few words in place of an answer that takes long. */
+export type Fallback = LadderStep | { readonly type: "filler" };
 
 /** Who wants to know how a conversation goes: the live view, the metrics, the record. Called synchronously; must not throw or block. */
 export interface ConversationObserver {
@@ -12,6 +16,8 @@ export interface ConversationObserver {
   turn(turn: Turn): void;
   /** A key was pressed. Those of protected passages are nobody's. */
   key?(digit: string): void;
+  /** Something worse stands in for what is better, or what is better is back. */
+  fallback?(step: Fallback): void;
   /** The agent notes something for the record. False: there is room for no more. */
   note?(text: string): boolean;
 }

@@ -9,8 +9,8 @@ import { Spoken } from "./spoken.ts";
 export type Stage = "llm" | "tts";
 
 export interface ReplyEvents {
-  /** The first frame is about to be written. */
-  begins(): void;
+  /** The first frame is about to be written. Returns what the media's `heardMs` will be when it is heard, if that is later than now. */
+  begins(): number;
   /** The first frame was written to the media. */
   audio(): void;
   /** A piece went to the voice. */
@@ -130,7 +130,7 @@ export class Reply {
         if (this.#over) return;
         this.#llmSince = clock.now();
         if (part.type === "tool") this.tools.push(part);
-        else if (part.text !== "") {
+        else {
           this.moments.textAt ??= clock.now();
           characters += part.text.length;
           this.#say(sentences.push(part.text));
@@ -235,8 +235,8 @@ export class Reply {
   #write(frame: Frame): boolean {
     const { media, clock, events } = this.#options;
     if (this.moments.writtenAt !== undefined) return media.write(frame);
-    events.begins();
-    this.#heardBeforeMs = media.heardMs;
+    const behindMs = events.begins();
+    this.#heardBeforeMs = Math.max(behindMs, media.heardMs);
     this.moments.writtenAt = clock.now();
     const room = media.write(frame);
     events.audio();

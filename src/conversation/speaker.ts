@@ -11,8 +11,8 @@ import { Reply, type Stage } from "./reply.ts";
 import type { Tool } from "./tools.ts";
 
 export interface SpeakerEvents {
-  /** The first frame of a reply is about to be written. */
-  begins(): void;
+  /** The first frame of a reply is about to be written. As in ReplyEvents. */
+  begins(): number;
   audio(): void;
   /** Heard to its end; `tools`: what it asks for. */
   done(tools: readonly ToolRequest[], kind: ReplyKind): void;

@@ -6,8 +6,8 @@ interface Piece {
   complete: boolean;
 }
 
-// Telephone voices speak at 13 to 17 characters a second: until a piece is complete, its length is guessed from its text.
-const MS_PER_CHARACTER = 65;
+/** Telephone voices speak at 13 to 17 characters a second: until a piece is complete, its length is guessed from its text. */
+export const MS_PER_CHARACTER = 65;
 
 /**
  * What a reply said and how long each piece of it lasts, so that heard milliseconds can be turned into heard words.
@@ -54,6 +54,48 @@ export class Spoken {
     return words.join(" ");
   }
 }
+
+export interface Said {
+  /** How much of the text was said. */
+  readonly saidMs: number;
+  /** How long all of it takes. */
+  readonly lengthMs: number;
+  /** Where it was cut: in the middle of a word as far as is known, between two words, or in a pause as between two clauses. */
+  readonly cut: "word" | "gap" | "pause";
+}
+
+// A clause's end counts for the pause when it is no further from where the pause should be than this share of what was said.
+const CLAUSE_WITHIN = 0.3;
+// The estimate is off by so much, and to leave a word out is better than to say it twice.
+const MARGIN = 0.03;
+const MARGIN_MS = 40;
+
+/** The words of `text` that are still to be said. The word that was being said counts as said: nothing is heard twice. */
+export function wordsAfter(text: string, { saidMs, lengthMs, cut }: Said): string {
+  const words = text.split(" ").filter((word) => word !== "");
+  const msPerWeight = lengthMs / weightOf(text);
+  let endMs = 0;
+  const ends = words.map((word, index) => {
+    endMs += weight(word) * msPerWeight;
+    return { next: index + 1, endMs, offMs: Math.abs(endMs - saidMs), clause: /[.,!?…:;–—]["”»)]*$/u.test(word) };
+  });
+  if (cut === "pause") {
+    const clauses = ends.filter(({ clause, offMs }) => clause && offMs <= saidMs * CLAUSE_WITHIN);
+    const [nearest] = clauses.toSorted((a, b) => a.offMs - b.offMs);
+    if (nearest) return words.slice(nearest.next).join(" ");
+  }
+  // What was cut between two words has ended a word; of another one part may have been heard.
+  const slackMs = cut === "word" ? MARGIN_MS : -MARGIN_MS;
+  const untilMs = saidMs * (1 + MARGIN) + slackMs;
+  return words.slice(ends.find((end) => end.endMs >= untilMs)?.next ?? words.length).join(" ");
+}
+
+/** How long a text takes, against others. */
+export const weightOf = (text: string): number =>
+  text
+    .split(" ")
+    .filter((word) => word !== "")
+    .reduce((sum, word) => sum + weight(word), 0);
 
 function wordsBetween(text: string, lengthMs: number, fromMs: number, untilMs: number): string[] {
   if (untilMs <= 0 || fromMs >= lengthMs) return [];

@@ -22,7 +22,14 @@ export async function warmVoice({
   signal: AbortSignal;
 }): Promise<void> {
   const { greeting, prompts, voice, language } = agent;
-  const texts = [greeting, ...prompts.noInput, prompts.apology, prompts.goodbye, prompts.transfer].flatMap(piecesOf);
+  const texts = [
+    greeting,
+    ...prompts.noInput,
+    ...prompts.filler,
+    prompts.apology,
+    prompts.goodbye,
+    prompts.transfer,
+  ].flatMap(piecesOf);
   for (const rate of rates) {
     if (signal.aborted) return;
     await tts.prepare?.(texts, { voice, language, rate, signal });

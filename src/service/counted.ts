@@ -1,43 +1,45 @@
-import type { Metrics } from "../base/metrics.ts";
-import type { ConversationProviders } from "../conversation/conversation.ts";
 import { type LanguageModel, ProviderError, type SpeechToText, type TextToSpeech } from "../conversation/providers.ts";
 
-type Count = (provider: string, result: string) => void;
+export type Count = (provider: string, result: string) => void;
 
-/** The same providers, with every request counted by how it ended: "ok", "cancelled", or the code of what went wrong. */
-export function countRequests(providers: ConversationProviders, metrics: Metrics): ConversationProviders {
-  const count: Count = (provider, result) => metrics.providerRequests.inc({ provider, result });
-  return {
-    vad: providers.vad,
-    stt: countEar(providers.stt, count),
-    llm: countModel(providers.llm, count),
-    tts: countVoice(providers.tts, count),
-  };
-}
+// The same providers, with every request counted by how it ended: "ok", "cancelled", or the code of what went wrong.
 
-const countModel = (model: LanguageModel, count: Count): LanguageModel => ({
-  name: model.name,
-  reply: (messages, options) => counted(model.reply(messages, options), { name: model.name, count, ...options }),
-  close: () => model.close(),
+export const countModel = (model: LanguageModel, name: string, count: Count): LanguageModel => ({
+  ...rest(model),
+  ...(model.connect && { connect: model.connect.bind(model) }),
+  reply: (messages, options) => counted(model.reply(messages, options), { name, count, ...options }),
 });
 
-const countVoice = (voice: TextToSpeech, count: Count): TextToSpeech => ({
-  name: voice.name,
-  speak: (text, options) => counted(voice.speak(text, options), { name: voice.name, count, ...options }),
+export const countVoice = (voice: TextToSpeech, name: string, count: Count): TextToSpeech => ({
+  ...rest(voice),
+  ...(voice.connect && { connect: voice.connect.bind(voice) }),
+  speak: (text, options) => counted(voice.speak(text, options), { name, count, ...options }),
   ...(voice.prepare && { prepare: voice.prepare.bind(voice) }),
-  close: () => voice.close(),
 });
 
 /** A recogniser is asked once a call; it has failed when it is lost before the call's end. */
-const countEar = (ear: SpeechToText, count: Count): SpeechToText => ({
-  name: ear.name,
+export const countEar = (ear: SpeechToText, name: string, count: Count): SpeechToText => ({
+  ...rest(ear),
   ...(ear.prepare && { prepare: ear.prepare.bind(ear) }),
   open(options) {
-    const hearing = ear.open(options);
-    const transcripts = counted(hearing.transcripts, { name: ear.name, count, ...options });
+    const hearing = opened(() => ear.open(options), name, count);
+    const transcripts = counted(hearing.transcripts, { name, count, ...options });
     return { push: (frame) => hearing.push(frame), finish: () => hearing.finish(), transcripts };
   },
-  close: () => ear.close(),
+});
+
+function opened<T>(open: () => T, name: string, count: Count): T {
+  try {
+    return open();
+  } catch (error) {
+    count(name, resultOf(error));
+    throw error;
+  }
+}
+
+const rest = (provider: { readonly name: string; close(): Promise<void> }) => ({
+  name: provider.name,
+  close: () => provider.close(),
 });
 
 async function* counted<T>(
@@ -50,9 +52,13 @@ async function* counted<T>(
     yield* parts;
     if (!signal.aborted) result = "ok";
   } catch (error) {
-    if (!signal.aborted) result = error instanceof ProviderError ? error.code : "failed";
+    if (!signal.aborted) result = resultOf(error);
     throw error;
   } finally {
+    // Whoever gave it up says why: it was too slow, for example.
+    if (signal.aborted && signal.reason instanceof ProviderError) result = signal.reason.code;
     count(name, result);
   }
 }
+
+const resultOf = (error: unknown): string => (error instanceof ProviderError ? error.code : "failed");

@@ -5,6 +5,7 @@ import { handleCall } from "../call/call.ts";
 import { type Cdr, type CdrStore, summaryOf } from "../call/cdr.ts";
 import type { Leg, Next } from "../call/engine.ts";
 import { converse } from "../conversation/conversation.ts";
+import type { LadderStep } from "../conversation/ladder.ts";
 import { defaultLimits } from "../conversation/limits.ts";
 import type { LiveCalls } from "../server/live.ts";
 import type { Generation } from "./generation.ts";
@@ -113,10 +114,30 @@ interface CallOptions extends Pick<DeskOptions, "clock" | "log" | "metrics" | "l
   readonly taken: () => Next | undefined;
 }
 
+/** What became of a provider is told where it happened: in this call's lines. */
+function logStep(step: LadderStep, log: Log): void {
+  if (step.type === "returned") {
+    log.info({ stage: step.stage, provider: step.provider }, "a provider is back");
+    return;
+  }
+  const { stage, provider, next, code, error } = step;
+  const fields = {
+    stage,
+    provider,
+    code,
+    ...(next !== undefined && { next }),
+    ...(error !== undefined && { err: error }),
+  };
+  log.warn(
+    fields,
+    next === undefined ? "a provider failed, and nobody is left" : "a provider failed; the next goes on",
+  );
+}
+
 /** One call, by the generation that it began with. */
 async function runCall(leg: Leg, generation: Generation, options: CallOptions): Promise<void> {
   const { clock, log } = options;
-  const { agent, providers } = generation.agentFor(leg);
+  const { agent, filler, forCall } = generation.agentFor(leg);
   const callLog = log.child({ call: leg.id, agent: agent.name });
   await handleCall<Record>(leg, {
     log: callLog,
@@ -125,7 +146,13 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
       const { observer } = record;
       const { signal } = leg;
       const limits = defaultLimits;
-      const next = await converse({ media, leg, agent, providers, clock, log: callLog, observer, limits, signal });
+      const providers = forCall((step) => {
+        logStep(step, callLog);
+        observer.fallback?.(step);
+      });
+      filler.prepare([media.rate], signal).catch((error: unknown) => callLog.debug({ err: error }, "no filler"));
+      const parts = { media, leg, agent, providers, filler, clock, log: callLog, observer, limits, signal };
+      const next = await converse(parts);
       if (!signal.aborted) record.agreed();
       return next;
     },

@@ -1,17 +1,20 @@
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
-import type { AgentConfig, Config, ConfiguredProvider } from "../config/config.ts";
+import type { AgentConfig, Config } from "../config/config.ts";
 import { type Agent, defineAgent } from "../conversation/agent.ts";
 import type { ConversationProviders } from "../conversation/conversation.ts";
+import { Filler } from "../conversation/filler.ts";
 import { type ConversationLimits, defaultLimits } from "../conversation/limits.ts";
 import { warmVoice } from "../conversation/warm.ts";
-import type { ProviderContext, ProviderModule, Stage, StagePort } from "../providers/module.ts";
-import { countRequests } from "./counted.ts";
+import type { ProviderContext } from "../providers/module.ts";
+import { type ForCall, Staff } from "./staff.ts";
 
 /** An agent with the providers that serve it. */
 export interface StaffedAgent {
   readonly agent: Agent;
-  readonly providers: ConversationProviders;
+  /** What it says while something is slow. */
+  readonly filler: Filler;
+  readonly forCall: ForCall;
 }
 
 /**
@@ -37,15 +40,19 @@ export interface GenerationOptions {
 }
 
 export function createGeneration(config: Config, { context, log, metrics, hintsOf }: GenerationOptions): Generation {
-  const pool = createPool(context);
+  const pool = new Staff(config, { context, metrics });
   const staff = new Map<string, StaffedAgent>();
+  const prepared = new AbortController();
   for (const settings of Object.values(config.agents)) {
-    const agent = agentOf(settings, settings.script === undefined ? [] : hintsOf(settings.script));
-    staff.set(settings.name, { agent, providers: countRequests(pool.providersOf(settings, config), metrics) });
+    const hints = settings.script === undefined ? [] : hintsOf(settings.script);
+    const agent = agentOf(settings, hints, config.ladder);
+    const forCall = pool.of(settings);
+    const ahead = forCall(nobodyIsTold);
+    const filler = new Filler({ agent, tts: ahead.tts });
+    staff.set(settings.name, { agent, forCall, filler });
+    prepare({ agent, filler }, ahead, log, prepared.signal);
   }
   const ended = Promise.withResolvers<void>();
-  const prepared = new AbortController();
-  for (const { agent, providers } of staff.values()) prepare(agent, providers, log, prepared.signal);
   const numberOf = (number: string) => (Object.hasOwn(config.numbers, number) ? config.numbers[number] : undefined);
   let calls = 0;
   let retired = false;
@@ -84,25 +91,35 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
 /** Both rates that a call can have. */
 const RATES = [8000, 16_000] as const;
 
+// What is prepared belongs to no call's record.
+const nobodyIsTold = (): void => {};
+
 /**
  * What the agent says in every call is spoken ahead, so that its first frame is there at once, and the recogniser learns
  * what its callers say. A failure only costs that.
  */
-function prepare(agent: Agent, { tts, stt }: ConversationProviders, log: Log, signal: AbortSignal): void {
+function prepare(
+  { agent, filler }: Pick<StaffedAgent, "agent" | "filler">,
+  { tts, stt }: ConversationProviders,
+  log: Log,
+  signal: AbortSignal,
+): void {
   const { name, language, hints } = agent;
   const failed = (what: string) => (error: unknown) => {
     if (!signal.aborted) log.warn({ err: error, agent: name }, what);
   };
   const spoken = warmVoice({ agent, tts, rates: RATES, signal });
   spoken.catch(failed("the agent's own sentences could not be prepared"));
+  const filled = spoken.catch(() => undefined).then(() => filler.prepare(RATES, signal));
+  filled.catch(failed("the agent's fillers could not be prepared"));
   // Most callers come by telephone codecs; a wideband caller's first words may come a second later.
   const heard = stt.prepare?.({ rate: 8000, language, hints, signal });
   heard?.catch(failed("the recogniser could not be prepared"));
 }
 
 /** The agent as a conversation wants it. */
-export function agentOf(settings: AgentConfig, hints: readonly string[]): Agent {
-  const { noInput, ...prompts } = settings.prompts;
+export function agentOf(settings: AgentConfig, hints: readonly string[], ladder: Config["ladder"]): Agent {
+  const { noInput, filler, ...prompts } = settings.prompts;
   const said = Object.fromEntries(Object.entries(prompts).filter(([, text]) => text !== undefined));
   return defineAgent({
     name: settings.name,
@@ -113,55 +130,33 @@ export function agentOf(settings: AgentConfig, hints: readonly string[]): Agent 
     prompt: settings.prompt ?? "",
     prompts: {
       ...said,
-      ...(noInput === undefined ? {} : { noInput: typeof noInput === "string" ? [noInput] : noInput }),
+      ...(noInput !== undefined && { noInput: listOf(noInput) }),
+      ...(filler !== undefined && { filler: listOf(filler) }),
     },
     hints,
     targets: settings.targets,
-    limits: limitsOf(settings),
+    limits: limitsOf(settings, ladder),
   });
 }
 
-function limitsOf({ limits }: AgentConfig): ConversationLimits {
+const listOf = (text: string | readonly string[]): readonly string[] => (typeof text === "string" ? [text] : text);
+
+// The last provider of a list is given so long, after the deadlines of the others.
+const LAST_MS = 3_000;
+
+function limitsOf({ limits, choices, script }: AgentConfig, ladder: Config["ladder"]): ConversationLimits {
+  const { llm, tts } = ladder;
+  const models = choices.llm.length + (script === undefined ? 0 : 1);
+  const waitsMs = Math.max(models * llm.firstMs, choices.tts.length * tts.firstMs) + LAST_MS;
   return {
     ...defaultLimits,
+    // Nobody is given up before everybody was asked.
+    stallMs: Math.max(defaultLimits.stallMs, waitsMs),
+    replyMs: Math.max(defaultLimits.replyMs, waitsMs + LAST_MS),
+    fillerMs: ladder.fillerMs,
     callMs: limits.callMinutes * 60_000,
     turns: limits.turns,
     silenceMs: limits.silenceSeconds * 1000,
     replyCharacters: limits.replyChars,
-  };
-}
-
-/** One instance of each configured provider; a scripted model is its agent's own, because the script is. */
-function createPool(context: ProviderContext) {
-  const made = new Map<string, { close(): Promise<void> }>();
-  const create = (configured: ConfiguredProvider, settings: AgentConfig) => {
-    const { module, name, options } = configured;
-    const own = module.name === "scripted";
-    const key = `${module.stage} ${name}${own ? ` ${settings.name}` : ""}`;
-    const existing = made.get(key);
-    if (existing) return existing;
-    const given = own ? { ...(options as object), script: settings.script } : options;
-    const provider = module.create(given, context);
-    made.set(key, provider);
-    return provider;
-  };
-  // The stage of a module says which port it creates; the registry's types hold the two together.
-  const first = <S extends Stage>(stage: S, settings: AgentConfig, config: Config): StagePort[S] => {
-    const configured = config.providers[stage][settings.choices[stage][0] ?? ""];
-    if (!configured) throw new Error(`no provider serves ${stage} for the agent "${settings.name}"`);
-    return create(configured as ConfiguredProvider & { module: ProviderModule<S> }, settings) as StagePort[S];
-  };
-  return {
-    providersOf: (settings: AgentConfig, config: Config): ConversationProviders => ({
-      vad: first("vad", settings, config),
-      stt: first("stt", settings, config),
-      llm: first("llm", settings, config),
-      tts: first("tts", settings, config),
-    }),
-    async close(log: Log): Promise<void> {
-      const ends = await Promise.allSettled([...made.values()].map((provider) => provider.close()));
-      for (const end of ends)
-        if (end.status === "rejected") log.warn({ err: end.reason }, "a provider did not close cleanly");
-    },
   };
 }

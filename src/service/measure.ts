@@ -1,5 +1,5 @@
 import type { Metrics } from "../base/metrics.ts";
-import type { ConversationObserver } from "../conversation/observer.ts";
+import type { ConversationObserver, Fallback } from "../conversation/observer.ts";
 import type { TurnLatency } from "../conversation/turn.ts";
 
 const STAGES: readonly (readonly [keyof TurnLatency, string])[] = [
@@ -10,6 +10,20 @@ const STAGES: readonly (readonly [keyof TurnLatency, string])[] = [
   ["playoutMs", "playout"],
 ];
 
+/** Few values, whatever the providers are called: `llm_timeout`, `filler`. Undefined: nothing stands in for anything. */
+function reasonOf(step: Fallback): string | undefined {
+  if (step.type === "filler") return "filler";
+  return step.type === "failed" ? `${step.stage}_${step.code}` : undefined;
+}
+
+/** What the record says of it: `llm openai timeout, next local`. */
+export function fallbackOnRecord(step: Fallback): string {
+  if (step.type === "filler") return "filler";
+  const { stage, provider } = step;
+  if (step.type === "returned") return `${stage} ${provider} back`;
+  return `${stage} ${provider} ${step.code}, next ${step.next ?? "nobody"}`;
+}
+
 /** Counts what a conversation tells of itself. */
 export function measureConversation(metrics: Metrics): ConversationObserver {
   return {
@@ -17,6 +31,10 @@ export function measureConversation(metrics: Metrics): ConversationObserver {
     agentWords() {},
     bargeIn(ms) {
       metrics.bargeInSeconds.observe(ms / 1000);
+    },
+    fallback(step) {
+      const reason = reasonOf(step);
+      if (reason !== undefined) metrics.fallbacks.inc({ reason });
     },
     turn({ latency }) {
       if (latency.totalMs !== undefined) metrics.replyLatencySeconds.observe(latency.totalMs / 1000);
@@ -45,6 +63,9 @@ export function tellAll(observers: readonly ConversationObserver[]): Conversatio
     },
     key(digit) {
       for (const observer of observers) observer.key?.(digit);
+    },
+    fallback(step) {
+      for (const observer of observers) observer.fallback?.(step);
     },
     note(text) {
       // Whoever keeps notes decides; without anybody there is nobody to keep it.

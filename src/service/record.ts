@@ -5,7 +5,7 @@ import { type Cdr, type CdrStore, type OpenCdr, openCdr } from "../call/cdr.ts";
 import type { HangupCause, Leg, Next } from "../call/engine.ts";
 import type { ConversationObserver } from "../conversation/observer.ts";
 import type { LiveCalls } from "../server/live.ts";
-import { measureConversation, tellAll } from "./measure.ts";
+import { fallbackOnRecord, measureConversation, tellAll } from "./measure.ts";
 import { recordingOnRecord } from "./recordings.ts";
 
 export interface RecordOptions {
@@ -42,6 +42,7 @@ export function openRecord(leg: Leg, options: RecordOptions): Record {
     turn: (turn) => cdr.turn(turn),
     key: (digit) => cdr.key(digit),
     note: (text) => cdr.note(text),
+    fallback: (step) => cdr.fallback(fallbackOnRecord(step)),
   };
   let agreed = false;
   return {

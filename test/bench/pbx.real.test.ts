@@ -7,8 +7,7 @@ const ready = inject("asterisk") && inject("pocketsphinx");
 describe.skipIf(!ready)("the bench through the real Asterisk", () => {
   test("measures the greeting, kills, hangs and load in one run", { timeout: 180_000 }, async () => {
     const only =
-      "greeting_ms,failover_kill_ms,calls_lost,failover_hang_ms,stalls_triggered,concurrent_calls,setup_per_s," +
-      "soak_left_behind,network_loss10_words_right";
+      "greeting_ms,failover_kill_ms,calls_lost,failover_hang_ms,stalls_triggered,concurrent_calls,setup_per_s";
     const printed = await runBenchCommand("--json", "--trials", "1", "--only", only);
     expect(printed.stderr).toContain("TRY-OUT");
     expect(printed.status, printed.stderr).toBe(0);
@@ -24,7 +23,5 @@ describe.skipIf(!ready)("the bench through the real Asterisk", () => {
     expect(figures.get("stalls_triggered")).toEqual({ value: 0 });
     expect(figures.get("concurrent_calls")).toEqual({ value: 2 });
     expect(figures.get("setup_per_s")).toEqual({ value: 2 });
-    expect(figures.get("soak_left_behind")).toEqual({ value: 0 });
-    expect(figures.get("network_loss10_words_right")?.value).toBeGreaterThanOrEqual(0);
   });
 });

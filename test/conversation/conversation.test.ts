@@ -376,7 +376,7 @@ describe("the end", () => {
 
   test("minutes and turns are limited", async () => {
     call = await new PhoneCall().start(
-      { prompts: { noInput: Array(50).fill("Hello?"), apology: "", goodbye: "", transfer: "" } },
+      { prompts: { noInput: Array(50).fill("Hello?"), apology: "", filler: [], goodbye: "", transfer: "" } },
       { callMs: 60_000 },
     );
     await call.wait(60_020);

@@ -1,19 +1,17 @@
 import { expect, test } from "vitest";
 import { createMetrics } from "../../src/base/metrics.ts";
-import type { ConversationProviders } from "../../src/conversation/conversation.ts";
 import { type LanguageModel, ProviderError, type ReplyPart } from "../../src/conversation/providers.ts";
-import { countRequests } from "../../src/service/counted.ts";
+import { countModel } from "../../src/service/counted.ts";
 
 function countedModel(reply: LanguageModel["reply"]) {
   const metrics = createMetrics();
-  const llm: LanguageModel = { name: "model", reply, close: async () => {} };
-  // Only the model is asked here.
-  const providers = countRequests({ llm, vad: llm, stt: llm, tts: llm } as unknown as ConversationProviders, metrics);
+  const llm: LanguageModel = { name: "openai", reply, close: async () => {} };
+  const count = (provider: string, result: string) => metrics.providerRequests.inc({ provider, result });
   const counts = async (): Promise<Record<string, number>> => {
     const { values } = await metrics.providerRequests.get();
     return Object.fromEntries(values.map(({ labels, value }) => [`${labels.provider} ${labels.result}`, value]));
   };
-  return { llm: providers.llm, counts };
+  return { llm: countModel(llm, "model", count), counts };
 }
 
 const TEXT: ReplyPart = { type: "text", text: "Hello." };
@@ -48,4 +46,18 @@ test("a reply that the caller talks over is no failure of the provider", async (
     break;
   }
   expect(await counts()).toEqual({ "model cancelled": 1 });
+});
+
+test("a provider that was given up because it was too slow is counted so, under the name it was given", async () => {
+  const abort = new AbortController();
+  const { llm, counts } = countedModel(async function* (_messages, { signal }) {
+    yield TEXT;
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  });
+  const parts = llm.reply([], options(abort.signal))[Symbol.asyncIterator]();
+  await parts.next();
+  const late = parts.next();
+  abort.abort(new ProviderError("model", "timeout", "too slow"));
+  await late;
+  expect(await counts()).toEqual({ "model timeout": 1 });
 });

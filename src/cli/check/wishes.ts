@@ -1,4 +1,5 @@
 import type { AgentConfig, Config, ConfiguredProvider } from "../../config/config.ts";
+import { voiceFor } from "../../conversation/ladder-voice.ts";
 import { hintsOf, type Script } from "../../providers/llm/scripted/script.ts";
 
 /** What an agent asks of a provider; agents that ask for the same share one. */
@@ -17,8 +18,8 @@ export function wishesOf({ agents }: Config, { name, module }: ConfiguredProvide
   for (const agent of Object.values(agents)) {
     const place = agent.choices[module.stage].indexOf(name);
     if (place < 0) continue;
-    const asked = askedOf(agent, module.stage);
     const serves = place === 0;
+    const asked = askedOf(agent, module.stage, { name, first: serves });
     const key = JSON.stringify([asked, serves]);
     const wish = wishes.get(key) ?? { ...asked, serves, agents: [] };
     wish.agents.push(agent.name);
@@ -28,10 +29,11 @@ export function wishesOf({ agents }: Config, { name, module }: ConfiguredProvide
 }
 
 function askedOf(
-  { language, voice, script }: AgentConfig,
+  { language, voice, voices, script }: AgentConfig,
   stage: ConfiguredProvider["module"]["stage"],
+  { name, first }: { name: string; first: boolean },
 ): Pick<Wish, "language" | "voice" | "hints"> {
-  if (stage === "tts") return { language, voice, hints: [] };
+  if (stage === "tts") return { language, voice: voiceFor(name, { voice, voices, first }), hints: [] };
   if (stage === "stt") return { language, voice: "", hints: script === undefined ? [] : hintsOf(script as Script) };
   return { language: "", voice: "", hints: [] };
 }

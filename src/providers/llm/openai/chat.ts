@@ -68,7 +68,10 @@ export async function* chatParts(
       said = true;
       yield { type: "text", text };
     }
-    for (const call of choice.delta?.tool_calls ?? []) addCall(calls, keys, call);
+    const pieces = choice.delta?.tool_calls ?? [];
+    for (const call of pieces) addCall(calls, keys, call);
+    // A long input is written for seconds without a word: whoever waits sees that it is.
+    if (text === "" && pieces.length > 0) yield { type: "text", text: "" };
   }
   const rest = thoughts.end();
   if (rest !== "") yield { type: "text", text: rest };
