@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AsteriskPorts } from "./asterisk-config.ts";
+import type { FreeswitchPorts } from "./freeswitch-config.ts";
 
 // Below the range from which the kernel gives out ports by itself.
 const RTP_FIRST = 10_000;
@@ -11,9 +12,20 @@ const RTP_PORTS = 400;
 /** Port numbers that nobody on 127.0.0.1 has at this moment. Somebody may take one before they are used: try again then. */
 export async function freePorts(): Promise<AsteriskPorts> {
   const [http, ami] = [await freeTcpPort(), await freeTcpPort()];
+  return { sip: await freeUdpPort(), http, ami, ...rtpPorts() };
+}
+
+/** As `freePorts`. SIP is taken for UDP and TCP alike. */
+export async function freeFreeswitchPorts(): Promise<FreeswitchPorts> {
+  const [sip, trunk] = [await freeUdpPort(), await freeUdpPort()];
+  const lend = [await freeTcpPort(), await freeTcpPort()];
+  return { sip, trunk, esl: await freeTcpPort(), lend, ...rtpPorts() };
+}
+
+function rtpPorts(): { rtpFirst: number; rtpLast: number } {
   const blocks = (RTP_LAST - RTP_FIRST) / RTP_PORTS;
   const rtpFirst = RTP_FIRST + RTP_PORTS * Math.floor(Math.random() * blocks);
-  return { sip: await freeUdpPort(), http, ami, rtpFirst, rtpLast: rtpFirst + RTP_PORTS - 1 };
+  return { rtpFirst, rtpLast: rtpFirst + RTP_PORTS - 1 };
 }
 
 async function freeTcpPort(): Promise<number> {

@@ -1,54 +1,78 @@
-import { connect } from "node:net";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findFreeswitch, type RunningFreeswitch, startFreeswitch } from "../../deploy/engines/freeswitch.ts";
+import { writeWav } from "../../src/audio/wav.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { type Log, silentLog } from "../../src/base/log.ts";
 import type { Engine } from "../../src/call/engine.ts";
 import { createFreeswitch } from "../../src/engines/freeswitch/engine.ts";
 import { type FreeswitchOptions, freeswitchOptions } from "../../src/engines/freeswitch/options.ts";
-import type { CallWishes, EngineHarness, KeyMethod, TestCaller } from "./contract.ts";
+import { type CallWishes, type EngineHarness, type KeyMethod, MENU_HZ, SALES_HZ, type TestCaller } from "./contract.ts";
 import { Wire } from "./cut.ts";
-import { freePort } from "./free-port.ts";
-import { type Lab, type LabOptions, startLab } from "./freeswitch/lab.ts";
 import { callerOf } from "./real-caller.ts";
 import { SipPhone } from "./sip-phone.ts";
 
-/** The real FreeSWITCH in the engine contract. */
+// Whatever is dialled is the agent's, and the target "sales" is a tone.
+const dialplan = `
+<context name="test">
+  <extension name="sales"><condition field="destination_number" expression="^sales$">
+    <action application="answer"/>
+    <action application="playback" data="tone_stream://%(30000,0,${SALES_HZ})"/>
+  </condition></extension>
+  <extension name="agent"><condition field="destination_number" expression="^(.+)$">
+    <action application="transfer" data="$1 XML sidetone"/>
+  </condition></extension>
+</context>`;
+
+/** The real FreeSWITCH with the shipped files in the engine contract. Sidetone logs in as its own user, who may do little. */
 export class RealFreeswitch implements EngineHarness {
   readonly name: string;
   readonly keyMethods: readonly KeyMethod[] = ["rfc4733", "info", "inband"];
   readonly #mode: string;
-  readonly #lab: Partial<LabOptions>;
-  #pbx: Lab | undefined;
+  #pbx: RunningFreeswitch | undefined;
   #wire: Wire | undefined;
   #eslPort = 0;
-  #port = 0;
+  #prompts = "";
 
-  constructor(mode: string, lab: Partial<LabOptions> = {}) {
+  constructor(mode: string) {
     this.name = `the real FreeSWITCH, by ${mode}`;
     this.#mode = mode;
-    this.#lab = lab;
   }
 
-  get pbx(): Lab {
+  get pbx(): RunningFreeswitch {
     if (!this.#pbx) throw new Error("FreeSWITCH is not running");
     return this.#pbx;
   }
 
   async start(): Promise<void> {
-    this.#port = await freePort();
-    this.#pbx = await startLab({ ports: [this.#port], ...this.#lab });
-    this.#wire = new Wire(this.#pbx.esl);
+    this.#prompts = await mkdtemp(join(tmpdir(), "sidetone-tones-"));
+    const menu = Int16Array.from({ length: 8000 * 20 }, (_, index) =>
+      Math.round(8000 * Math.sin((2 * Math.PI * MENU_HZ * index) / 8000)),
+    );
+    await writeFile(join(this.#prompts, "menu.wav"), writeWav({ rate: 8000, channels: [menu] }));
+    this.#pbx = await startFreeswitch({
+      install: await findFreeswitch(),
+      sounds: this.#prompts,
+      globals: { sidetone_target_sales: "loopback/sales/test" },
+      dialplan,
+      trunkSettings: { context: "test" },
+    });
+    this.#wire = new Wire(this.#pbx.ports.esl);
     this.#eslPort = await this.#wire.open();
   }
 
   async stop(): Promise<void> {
     await this.#wire?.close();
     await this.#pbx?.stop();
+    await rm(this.#prompts, { recursive: true, force: true });
   }
 
   get options(): FreeswitchOptions {
+    const { esl, ports } = this.pbx;
     return freeswitchOptions.parse({
-      esl: { port: this.#eslPort, password: this.pbx.password },
-      lend: { port: this.#port },
+      esl: { ...esl, port: this.#eslPort },
+      lend: { port: ports.lend[0] },
       media: { mode: this.#mode },
     });
   }
@@ -60,7 +84,7 @@ export class RealFreeswitch implements EngineHarness {
   async placeCall(wishes: CallWishes): Promise<TestCaller> {
     const { codec = "ulaw", from = "100", fromName = "", to = "3000", diversion } = wishes;
     const phone = await SipPhone.dial({
-      port: this.pbx.sip,
+      port: this.pbx.ports.trunk,
       host: "127.0.0.1",
       from,
       fromName,
@@ -78,23 +102,7 @@ export class RealFreeswitch implements EngineHarness {
     this.#wire?.cut("");
   }
 
-  /** Over a connection of its own. */
   async channels(): Promise<number> {
-    const answer = await this.ask("show channels count");
-    return Number(/(\d+) total/.exec(answer)?.[1] ?? -1);
-  }
-
-  ask(command: string): Promise<string> {
-    const { esl, password } = this.pbx;
-    return new Promise((resolve, reject) => {
-      const socket = connect(esl, "127.0.0.1");
-      let text = "";
-      socket.on("error", reject);
-      socket.on("data", (data) => {
-        text += data;
-      });
-      socket.on("close", () => resolve(/Content-Length: \d+\n\n([\s\S]*?)(?:Content-Type|$)/.exec(text)?.[1] ?? ""));
-      socket.write(`auth ${password}\n\napi ${command}\n\nexit\n\n`);
-    });
+    return Number(/(\d+) total/.exec(await this.pbx.cli("show channels count"))?.[1] ?? -1);
   }
 }
