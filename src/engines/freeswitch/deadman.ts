@@ -15,6 +15,10 @@ export interface DeadmanOptions {
 // Measured: seconds are whole and follow the wall clock, so +1 fires on a healthy call.
 const FUSE_S = 2;
 const RENEW_MS = 500;
+// A fuse's id is told 20 ms after it was lit.
+const NAMED_MS = 250;
+const MAX_NAMELESS = 4;
+const MAX_OUT = 32;
 const PLACE = /^[\w.+-]{1,64} [\w-]{1,32} [\w.-]{1,64}$/;
 
 /** Whether a call may be pulled there. It stands in a command, so it is looked at though it comes from the dialplan. */
@@ -38,7 +42,12 @@ export class Deadman {
   readonly #options: DeadmanOptions;
   /** Burning fuses, oldest first. */
   readonly #fuses = new Set<string>();
+  /** Put out: both connections tell of each fuse, in any order. */
+  readonly #out = new Set<string>();
   readonly #timer: Timer;
+  readonly #settled = new Set<() => void>();
+  /** Lit, and not told of yet. */
+  #nameless = 0;
   #stopped = false;
   #renewed = false;
 
@@ -50,9 +59,11 @@ export class Deadman {
 
   /** FreeSWITCH has told of a fuse of this call. All before it go out. */
   lit(id: string): void {
-    if (this.#fuses.has(id)) return;
+    if (this.#fuses.has(id) || this.#out.has(id)) return;
+    this.#nameless = Math.max(0, this.#nameless - 1);
     if (this.#stopped) {
       this.#putOut(id);
+      for (const tell of [...this.#settled]) tell();
       return;
     }
     const older = [...this.#fuses];
@@ -65,8 +76,22 @@ export class Deadman {
     this.#stopped = true;
     this.#timer.cancel();
     const commands = [...this.#fuses].map((id) => `api sched_del ${id}`);
-    this.#fuses.clear();
+    for (const id of this.#fuses) this.#forget(id);
     return commands;
+  }
+
+  /** After `stop`: resolves when every fuse that was lit is out, or after a while. */
+  settled(): Promise<void> {
+    if (this.#nameless === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        this.#settled.delete(done);
+        resolve();
+      };
+      const timer = this.#options.clock.after(NAMED_MS, done);
+      this.#settled.add(done);
+    });
   }
 
   #renew(): void {
@@ -75,13 +100,21 @@ export class Deadman {
     // The dialplan's own fuse was never told of: the call's tasks are all deleted, in one piece with the new one.
     const blind = !this.#renewed && this.#fuses.size === 0;
     this.#renewed = true;
+    this.#nameless = Math.min(this.#nameless + 1, MAX_NAMELESS);
     const commands = blind ? [`api sched_del ${uuid}`, light] : [light];
     // A connection that is gone has taken the call back to the dialplan.
     connection.together(commands).catch(() => {});
   }
 
   #putOut(id: string): void {
-    this.#fuses.delete(id);
+    this.#forget(id);
     this.#options.connection.command(`api sched_del ${id}`).catch(() => {});
+  }
+
+  #forget(id: string): void {
+    this.#fuses.delete(id);
+    this.#out.add(id);
+    const [oldest] = this.#out;
+    if (this.#out.size > MAX_OUT && oldest !== undefined) this.#out.delete(oldest);
   }
 }

@@ -1,12 +1,12 @@
 import type { Clock } from "../../base/clock.ts";
-import { isCancellation, messageOf } from "../../base/errors.ts";
+import { isCancellation } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Leg, Next } from "../../call/engine.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import { parseRecordingWord, rawOf } from "../recording-word.ts";
 import { readCaller } from "./caller.ts";
 import { type ChannelEnd, LentChannel } from "./channel.ts";
-import { Deadman, isPlace } from "./deadman.ts";
+import { Deadman, fuseIn, isPlace } from "./deadman.ts";
 import { Keys, keysAreTones } from "./dtmf.ts";
 import type { EslEvent } from "./esl/event.ts";
 import type { OutboundCall } from "./esl/server.ts";
@@ -123,6 +123,10 @@ export class LentCall {
       if (key) this.#leg.happened(key);
     } else if (event.name === "CHANNEL_HOLD") this.#leg.happened({ type: "held" });
     else if (event.name === "CHANNEL_UNHOLD") this.#leg.happened({ type: "resumed" });
+    else {
+      const fuse = fuseIn(event, this.#options.clock.wall());
+      if (fuse) this.lit(fuse.id);
+    }
   }
 
   #ended({ how, cause }: ChannelEnd): void {
@@ -133,7 +137,8 @@ export class LentCall {
       // Left as they are, the fuse would pull the caller back, and our leaving would reset the channel.
       const commands = [...fuses, `api uuid_setvar ${this.uuid} socket_resume`];
       connection.together(commands).catch(() => {});
-      connection.leave();
+      // One that was lit a moment ago has no name yet.
+      void (this.#deadman?.settled() ?? Promise.resolve()).then(() => connection.leave());
     } else if (how === "hungUp") connection.leave();
     if (!this.#leg.leaving || how === "hungUp") this.#leg.end(how === "lost" ? "failure" : cause);
   }
@@ -143,18 +148,17 @@ export class LentCall {
     const { connection } = this.#channel;
     if (connection.closed.aborted || this.#channel.signal.aborted) return;
     const said = `api uuid_setvar_multi ${this.uuid} ${variablesOf(next)}`;
-    try {
-      const answers = connection.together([said, ...(this.#deadman?.stop() ?? [])]);
-      connection.leave();
-      await answers;
-    } catch (error) {
-      if (!connection.closed.aborted)
-        this.#options.log.warn(
-          { call: this.uuid, detail: messageOf(error) },
-          "the dialplan could not be told what comes next; it goes to its menu",
-        );
-    }
+    const told = connection.together([said, ...(this.#deadman?.stop() ?? [])]).then(
+      () => true,
+      () => false,
+    );
+    connection.leave();
     await this.#closed();
+    if (!(await told))
+      this.#options.log.warn(
+        { call: this.uuid },
+        "the dialplan could not be told what comes next; it goes to its menu",
+      );
     this.#channel.leave();
   }
 
