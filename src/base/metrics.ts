@@ -12,6 +12,9 @@ export interface Metrics {
   readonly bargeInSeconds: Histogram;
   readonly stageSeconds: Histogram<"stage">;
   readonly providerRequests: Counter<"provider" | "result">;
+  readonly providerTokens: Counter<"provider" | "kind">;
+  readonly providerCharacters: Counter<"provider">;
+  readonly providerCost: Counter<"provider">;
   readonly fallbacks: Counter<"reason">;
   readonly framesDropped: Counter;
   /** Times that a call record could not be written at once. */
@@ -63,6 +66,16 @@ export function createMetrics(): Metrics {
       "provider",
       "result",
     ]),
+    providerTokens: counter("sidetone_provider_tokens_total", "Tokens that models took: input, cached, output.", [
+      "provider",
+      "kind",
+    ]),
+    providerCharacters: counter("sidetone_provider_characters_total", "Characters that voices spoke.", ["provider"]),
+    providerCost: counter(
+      "sidetone_provider_cost_total",
+      "What requests cost by the configured prices, in their currency; nothing where none are configured.",
+      ["provider"],
+    ),
     fallbacks: counter("sidetone_fallbacks_total", "Times that something worse had to stand in.", ["reason"]),
     framesDropped: counter(
       "sidetone_frames_dropped_total",

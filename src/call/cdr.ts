@@ -27,6 +27,19 @@ export interface CdrRecording {
   readonly pauses: number;
 }
 
+/** What a provider took for this call. Where it gave no figures, because a reply was given up, they are estimated. */
+export interface CdrUsage {
+  readonly provider: string;
+  readonly requests: number;
+  readonly inputTokens: number;
+  /** Of the input's, those that the provider had kept. */
+  readonly cachedTokens: number;
+  readonly outputTokens: number;
+  readonly characters: number;
+  /** By the configured prices; null where there are none. */
+  readonly cost: number | null;
+}
+
 /** The record of a call, of the part that Sidetone had of it. Moments are UTC, ISO 8601. */
 export interface Cdr {
   /** The PBX's own id of the call, which the log has too; "-2" follows where the dialplan lent the same call again. */
@@ -60,13 +73,14 @@ export interface Cdr {
   readonly next: Next | null;
   /** What worse had to stand in for what is better, in order. */
   readonly fallbacks: readonly string[];
+  readonly usage: readonly CdrUsage[];
   /** False: the words, keys and notes were removed, as their time was over. */
   readonly words: boolean;
 }
 
 /** What may change while the call is up, apart from its turns. */
 export type CdrChange = Partial<
-  Pick<Cdr, "answered" | "ended" | "keys" | "notes" | "recording" | "hangupCause" | "next" | "fallbacks">
+  Pick<Cdr, "answered" | "ended" | "keys" | "notes" | "recording" | "hangupCause" | "next" | "fallbacks" | "usage">
 >;
 
 /** Where records are kept. Everything returns at once, never throws, and is done in its order, as soon as the disk lets it. */
@@ -104,6 +118,7 @@ const KEYS_MAX = 500;
 const NOTES_MAX = 50;
 const NOTE_MAX = 1000;
 const FALLBACKS_MAX = 50;
+const PROVIDERS_MAX = 20;
 
 /** A record that is being written. */
 export interface OpenCdr {
@@ -116,6 +131,8 @@ export interface OpenCdr {
   /** False: there are enough notes, and this one is not kept. */
   note(text: string): boolean;
   fallback(reason: string): void;
+  /** A request to a provider is over. */
+  usage(usage: Partial<CdrUsage> & Pick<CdrUsage, "provider">): void;
   recording(recording: CdrRecording | null): void;
   /** Once, when the dialplan has the call again. */
   close(next: Next, hangupCause: HangupCause | null): Cdr;
@@ -172,6 +189,9 @@ export function openCdr(leg: Leg, { engine, agent, clock, store }: OpenCdrOption
     fallback(reason) {
       if (cdr.fallbacks.length < FALLBACKS_MAX) later({ fallbacks: [...cdr.fallbacks, reason] });
     },
+    usage(usage) {
+      later({ usage: addUsage(cdr.usage, usage) });
+    },
     recording(recording) {
       later({ recording });
       entry.change(saved());
@@ -201,8 +221,36 @@ export function emptyCdr(
     hangupCause: null,
     next: null,
     fallbacks: [],
+    usage: [],
     words: true,
   };
+}
+
+function addUsage(
+  all: readonly CdrUsage[],
+  { provider, cost = null, ...more }: Parameters<OpenCdr["usage"]>[0],
+): CdrUsage[] {
+  const none = { requests: 0, inputTokens: 0, cachedTokens: 0, outputTokens: 0, characters: 0, cost: null };
+  const before = all.find((one) => one.provider === provider) ?? { provider, ...none };
+  const others = all.filter((one) => one !== before);
+  if (others.length >= PROVIDERS_MAX) return [...all];
+  const { inputTokens = 0, cachedTokens = 0, outputTokens = 0, characters = 0 } = more;
+  const sum: CdrUsage = {
+    provider,
+    requests: before.requests + 1,
+    inputTokens: before.inputTokens + inputTokens,
+    cachedTokens: before.cachedTokens + cachedTokens,
+    outputTokens: before.outputTokens + outputTokens,
+    characters: before.characters + characters,
+    cost: cost === null && before.cost === null ? null : (before.cost ?? 0) + (cost ?? 0),
+  };
+  return all.includes(before) ? all.map((one) => (one === before ? sum : one)) : [...all, sum];
+}
+
+/** What a call cost by the configured prices; null where there are none. */
+export function costOf({ usage }: Pick<Cdr, "usage">): number | null {
+  const costs = usage.flatMap(({ cost }) => (cost === null ? [] : [cost]));
+  return costs.length === 0 ? null : costs.reduce((sum, cost) => sum + cost, 0);
 }
 
 function turnOnRecord({ caller, agent, tools, latency, interrupted, bargeInMs }: SpokenTurn): CdrTurn {

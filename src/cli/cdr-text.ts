@@ -1,4 +1,4 @@
-import { type Cdr, type CdrTurn, durationOf } from "../call/cdr.ts";
+import { type Cdr, type CdrTurn, type CdrUsage, durationOf } from "../call/cdr.ts";
 
 /** What the dialplan was told, in a word: "menu (silence)", "transfer to sales". */
 export function nextText({ next, ended }: Pick<Cdr, "next" | "ended">): string {
@@ -64,6 +64,7 @@ export function cdrPage(cdr: Cdr): string {
       recording ? `${recording.path ?? "none"} (consent: ${recording.consent}, pauses: ${recording.pauses})` : "",
     ],
     ["stood in", cdr.fallbacks.join(", ")],
+    ...cdr.usage.map((usage) => ["used", usageText(usage)] as const),
     ...cdr.notes.map((note) => ["note", note] as const),
   ];
   const shown = facts
@@ -71,6 +72,20 @@ export function cdrPage(cdr: Cdr): string {
     .map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`);
   const turns = cdr.words ? cdr.turns.map(turnText) : ["\nThe words are no longer kept.\n"];
   return shown.join("") + turns.join("");
+}
+
+function usageText({
+  provider,
+  requests,
+  inputTokens,
+  cachedTokens,
+  outputTokens,
+  characters,
+  cost,
+}: CdrUsage): string {
+  const tokens = `${inputTokens} tokens in (${cachedTokens} of them kept), ${outputTokens} out`;
+  const took = characters > 0 ? `${characters} characters` : tokens;
+  return `${provider}: ${requests} requests, ${took}${cost === null ? "" : `, cost ${cost.toFixed(4)}`}`;
 }
 
 function turnText(turn: CdrTurn): string {

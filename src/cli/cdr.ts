@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { codeOf, messageOf, OutsideError } from "../base/errors.ts";
-import { type Cdr, durationOf } from "../call/cdr.ts";
+import { type Cdr, costOf, durationOf } from "../call/cdr.ts";
 import { catalogue } from "../config/catalogue.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { type CallFilter, findCall, listCalls } from "../store/calls.ts";
@@ -122,6 +122,8 @@ const CSV: Readonly<Record<string, (cdr: Cdr) => string | number | null>> = {
   hangup_cause: (cdr) => cdr.hangupCause,
   next: nextText,
   fallbacks: (cdr) => cdr.fallbacks.join(" "),
+  tokens: ({ usage }) => usage.reduce((sum, one) => sum + one.inputTokens + one.outputTokens, 0),
+  cost: costOf,
 };
 
 function filterOf({ since, number, agent }: Options, limit: number): CallFilter {

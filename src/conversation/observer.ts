@@ -1,4 +1,5 @@
 import type { LadderStep } from "./ladder.ts";
+import type { Usage } from "./providers.ts";
 import type { Turn } from "./turn.ts";
 
 /** A change of who serves a stage, or a few words in place of an answer that takes long. */
@@ -18,6 +19,8 @@ export interface ConversationObserver {
   key?(digit: string): void;
   /** Something worse stands in for what is better, or what is better is back. */
   fallback?(step: Fallback): void;
+  /** What a request to a model or a voice took. May come after the call, of a reply that was given up. */
+  usage?(usage: Usage): void;
   /** The agent notes something for the record. False: there is room for no more. */
   note?(text: string): boolean;
 }

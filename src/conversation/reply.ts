@@ -2,7 +2,7 @@ import type { Frame } from "../audio/frame.ts";
 import type { MediaStream } from "../audio/stream.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { BoundedQueue } from "../base/queue.ts";
-import { ProviderError, type ReplyPart, type TextToSpeech, type ToolRequest } from "./providers.ts";
+import { ProviderError, type ReplyPart, type TextToSpeech, type ToolRequest, type Usage } from "./providers.ts";
 import { Sentences } from "./sentences.ts";
 import { Spoken } from "./spoken.ts";
 
@@ -19,6 +19,8 @@ export interface ReplyEvents {
   done(): void;
   /** The model or the voice failed. Of the model's failure one hears after its last whole piece was heard. */
   failed(stage: Stage, error: unknown): void;
+  /** What the voice took for a piece. */
+  usage(usage: Usage): void;
 }
 
 export interface ReplyOptions {
@@ -215,8 +217,12 @@ export class Reply {
   }
 
   #voice(piece: string): AsyncIterable<Frame> {
-    const { tts, voice, language, media } = this.#options;
-    return tts.speak(only(piece), { voice, language, rate: media.rate, signal: this.#abort.signal });
+    const { tts, voice, language, media, events } = this.#options;
+    return tts.speak(only(piece), {
+      ...{ voice, language, rate: media.rate, signal: this.#abort.signal },
+      onWords: (times) => this.spoken.words(times),
+      onUsage: (usage) => events.usage(usage),
+    });
   }
 
   #announce(piece: string): void {

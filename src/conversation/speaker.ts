@@ -5,7 +5,7 @@ import { type Asked, type Exchange, type ReplyKind, turnOf } from "./exchange.ts
 import { History } from "./history.ts";
 import type { ConversationLimits } from "./limits.ts";
 import type { ConversationObserver } from "./observer.ts";
-import type { LanguageModel, ReplyPart, TextToSpeech, ToolRequest } from "./providers.ts";
+import type { LanguageModel, ReplyPart, TextToSpeech, ToolRequest, Usage } from "./providers.ts";
 import type { Question } from "./question.ts";
 import { Reply, type Stage } from "./reply.ts";
 import type { Tool } from "./tools.ts";
@@ -185,7 +185,7 @@ export class Speaker {
     const { llm, tools } = this.#options;
     const definitions = tools.map(({ definition }) => definition);
     const messages = this.history.messages(question);
-    return this.#reply((signal) => llm.reply(messages, { tools: definitions, signal }));
+    return this.#reply((signal) => llm.reply(messages, { tools: definitions, signal, onUsage: this.#onUsage }));
   }
 
   #reply(source: (signal: AbortSignal) => AsyncIterable<ReplyPart>): Reply {
@@ -205,6 +205,7 @@ export class Speaker {
         begins: () => events.begins(),
         audio: () => this.#onAudio(alive()),
         words: (text) => observer.agentWords(text),
+        usage: this.#onUsage,
         done: () => this.#onDone(alive()),
         failed: (stage, error) => {
           const exchange = alive();
@@ -214,6 +215,8 @@ export class Speaker {
     });
     return reply;
   }
+
+  readonly #onUsage = (usage: Usage): void => this.#options.observer.usage?.(usage);
 
   #begin(kind: ReplyKind, reply: Reply, asked: Asked): void {
     const { question } = this.#options;

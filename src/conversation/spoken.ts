@@ -1,9 +1,12 @@
 import { FRAME_MS, type Frame } from "../audio/frame.ts";
+import type { WordTime } from "./providers.ts";
+import { WordTimes } from "./word-times.ts";
 
 interface Piece {
   readonly text: string;
   ms: number;
   complete: boolean;
+  readonly times: WordTimes;
 }
 
 /** Telephone voices speak at 13 to 17 characters a second: until a piece is complete, its length is guessed from its text. */
@@ -11,7 +14,8 @@ export const MS_PER_CHARACTER = 65;
 
 /**
  * What a reply said and how long each piece of it lasts, so that heard milliseconds can be turned into heard words.
- * Within a piece time is shared among the words by their weight, which is within one word of the truth.
+ * Where the voice says when each word sounds, that holds; else time is shared among a piece's words by their weight, which is
+ * within one word of the truth.
  */
 export class Spoken {
   readonly #pieces: Piece[] = [];
@@ -19,7 +23,7 @@ export class Spoken {
   /** A piece begins; the frames that follow are its own. */
   begin(text: string): void {
     this.end();
-    this.#pieces.push({ text, ms: 0, complete: false });
+    this.#pieces.push({ text, ms: 0, complete: false, times: new WordTimes() });
   }
 
   add(frame: Frame): void {
@@ -27,6 +31,11 @@ export class Spoken {
     if (piece)
       piece.ms +=
         frame.pcm.length === (frame.rate * FRAME_MS) / 1000 ? FRAME_MS : (frame.pcm.length * 1000) / frame.rate;
+  }
+
+  /** The voice says when the words of the piece that has begun sound. */
+  words(times: readonly WordTime[]): void {
+    this.#pieces.at(-1)?.times.add(times);
   }
 
   end(): void {
@@ -48,7 +57,7 @@ export class Spoken {
     const words: string[] = [];
     for (const piece of this.#pieces) {
       const lengthMs = piece.complete ? piece.ms : Math.max(piece.ms, piece.text.length * MS_PER_CHARACTER);
-      words.push(...wordsBetween(piece.text, lengthMs, fromMs - startMs, untilMs - startMs));
+      words.push(...wordsBetween(piece, lengthMs, fromMs - startMs, untilMs - startMs));
       startMs += lengthMs;
     }
     return words.join(" ");
@@ -97,14 +106,15 @@ export const weightOf = (text: string): number =>
     .filter((word) => word !== "")
     .reduce((sum, word) => sum + weight(word), 0);
 
-function wordsBetween(text: string, lengthMs: number, fromMs: number, untilMs: number): string[] {
+function wordsBetween({ text, times, complete }: Piece, lengthMs: number, fromMs: number, untilMs: number): string[] {
   if (untilMs <= 0 || fromMs >= lengthMs) return [];
   const words = text.split(" ").filter((word) => word !== "");
+  const told = times.middles(words, { lengthMs, complete });
   const weights = words.map(weight);
   const msPerWeight = lengthMs / weights.reduce((sum, each) => sum + each, 0);
   let atMs = 0;
   return words.filter((_, index) => {
-    const middleMs = atMs + ((weights[index] ?? 0) * msPerWeight) / 2;
+    const middleMs = told?.[index] ?? atMs + ((weights[index] ?? 0) * msPerWeight) / 2;
     atMs += (weights[index] ?? 0) * msPerWeight;
     return middleMs < untilMs && middleMs >= fromMs;
   });

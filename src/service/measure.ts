@@ -1,5 +1,6 @@
 import type { Metrics } from "../base/metrics.ts";
 import type { ConversationObserver, Fallback } from "../conversation/observer.ts";
+import type { Usage } from "../conversation/providers.ts";
 import type { TurnLatency } from "../conversation/turn.ts";
 
 const STAGES: readonly (readonly [keyof TurnLatency, string])[] = [
@@ -36,6 +37,7 @@ export function measureConversation(metrics: Metrics): ConversationObserver {
       const reason = reasonOf(step);
       if (reason !== undefined) metrics.fallbacks.inc({ reason });
     },
+    usage: (usage) => countUsage(metrics, usage),
     turn({ latency }) {
       if (latency.totalMs !== undefined) metrics.replyLatencySeconds.observe(latency.totalMs / 1000);
       for (const [key, stage] of STAGES) {
@@ -44,6 +46,15 @@ export function measureConversation(metrics: Metrics): ConversationObserver {
       }
     },
   };
+}
+
+function countUsage(metrics: Metrics, usage: Usage): void {
+  const { provider, inputTokens = 0, cachedTokens = 0, outputTokens = 0, characters = 0, cost = 0 } = usage;
+  const kinds = { input: inputTokens - cachedTokens, cached: cachedTokens, output: outputTokens };
+  for (const [kind, tokens] of Object.entries(kinds))
+    if (tokens > 0) metrics.providerTokens.inc({ provider, kind }, tokens);
+  if (characters > 0) metrics.providerCharacters.inc({ provider }, characters);
+  if (cost > 0) metrics.providerCost.inc({ provider }, cost);
 }
 
 /** One observer that tells several, in their order. */
@@ -66,6 +77,9 @@ export function tellAll(observers: readonly ConversationObserver[]): Conversatio
     },
     fallback(step) {
       for (const observer of observers) observer.fallback?.(step);
+    },
+    usage(usage) {
+      for (const observer of observers) observer.usage?.(usage);
     },
     note(text) {
       // Whoever keeps notes decides; without anybody there is nobody to keep it.

@@ -43,6 +43,7 @@ export function openRecord(leg: Leg, options: RecordOptions): Record {
     key: (digit) => cdr.key(digit),
     note: (text) => cdr.note(text),
     fallback: (step) => cdr.fallback(fallbackOnRecord(step)),
+    usage: (usage) => cdr.usage(usage),
   };
   let agreed = false;
   return {

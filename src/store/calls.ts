@@ -89,6 +89,7 @@ export function continued(before: Cdr, own: Cdr): Cdr {
     notes: [...before.notes, ...own.notes],
     recording: own.recording ?? before.recording,
     fallbacks: [...before.fallbacks.filter((reason) => reason !== LOST), LOST, ...own.fallbacks],
+    usage: [...before.usage, ...own.usage],
   };
 }
 
@@ -171,6 +172,7 @@ function rowOf(cdr: Cdr, owner: string): Insertable<CallsTable> {
     hangup_cause: cdr.hangupCause,
     next: cdr.next && JSON.stringify(cdr.next),
     fallbacks: JSON.stringify(cdr.fallbacks),
+    usage: JSON.stringify(cdr.usage),
     words: cdr.words ? 1 : 0,
     owner,
     line: 0,
@@ -194,6 +196,7 @@ function cdrOf(row: Selectable<CallsTable>, turns: readonly Selectable<TurnsTabl
     hangupCause: row.hangup_cause as Cdr["hangupCause"],
     next: row.next === null ? null : (JSON.parse(row.next) as Cdr["next"]),
     fallbacks: JSON.parse(row.fallbacks) as string[],
+    usage: JSON.parse(row.usage) as Cdr["usage"],
     words: row.words === 1,
   };
 }

@@ -27,6 +27,7 @@ export interface CallsTable {
   hangup_cause: string | null;
   next: string | null;
   fallbacks: string;
+  usage: string;
   words: number;
   /** The process that has the call; see owner.ts. */
   owner: string;
@@ -91,6 +92,7 @@ const MIGRATIONS: readonly string[] = [
     facts TEXT NOT NULL,
     PRIMARY KEY (call, place)
   ) WITHOUT ROWID;`,
+  "ALTER TABLE calls ADD COLUMN usage TEXT NOT NULL DEFAULT '[]'",
 ];
 
 /** Brings the database to the last schema. Two processes may do it at once: the second finds it done. Throws an OutsideError "newer" for one from a later version. */

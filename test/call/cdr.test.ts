@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { type Cdr, type CdrChange, type CdrStore, type CdrTurn, openCdr, summaryOf } from "../../src/call/cdr.ts";
+import {
+  type Cdr,
+  type CdrChange,
+  type CdrStore,
+  type CdrTurn,
+  costOf,
+  openCdr,
+  summaryOf,
+} from "../../src/call/cdr.ts";
 import type { Turn } from "../../src/conversation/turn.ts";
 import { FakeLeg } from "../fakes/leg.ts";
 import { FakeMedia } from "../fakes/media.ts";
@@ -109,6 +117,23 @@ describe("the record of a call", () => {
     expect(cdr.cdr.keys).toHaveLength(500);
     expect(kept.filter(Boolean)).toHaveLength(50);
     expect(cdr.cdr.notes[0]).toHaveLength(1000);
+  });
+
+  test("says what each provider took, and what that cost where there are prices", () => {
+    const { told, cdr } = opened();
+    cdr.usage({ provider: "gpt", inputTokens: 120, cachedTokens: 100, outputTokens: 5, cost: 0.25 });
+    cdr.usage({ provider: "voice", characters: 48 });
+    cdr.usage({ provider: "gpt", inputTokens: 130, outputTokens: 7, cost: 0.5 });
+    const { usage } = cdr.close({ next: "hangup" }, "normal");
+    const none = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, characters: 0 };
+    expect(usage).toEqual([
+      { ...none, provider: "gpt", requests: 2, inputTokens: 250, cachedTokens: 100, outputTokens: 12, cost: 0.75 },
+      { ...none, provider: "voice", requests: 1, characters: 48, cost: null },
+    ]);
+    expect([costOf({ usage }), costOf({ usage: usage.slice(1) })]).toEqual([0.75, null]);
+    expect(told.map(({ what }) => what)).toEqual(["close"]);
+    for (let i = 0; i < 50; i++) cdr.usage({ provider: `p${i}`, characters: 1 });
+    expect(cdr.cdr.usage).toHaveLength(20);
   });
 
   test("leaves one line in the log, without a number or a word of what was said", async () => {
