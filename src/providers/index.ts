@@ -1,3 +1,4 @@
+import { anthropic } from "./llm/anthropic.ts";
 import { openai } from "./llm/openai.ts";
 import { scripted } from "./llm/scripted.ts";
 import type { ProviderModule, Stage } from "./module.ts";
@@ -17,6 +18,6 @@ type Registry = { readonly [S in Stage]: Readonly<Record<string, ProviderModule<
 export const providers = {
   vad: { fvad, silero },
   stt: { pocketsphinx, deepgram, flux },
-  llm: { openai, scripted },
+  llm: { anthropic, openai, scripted },
   tts: { elevenlabs, flite },
 } as const satisfies Registry;

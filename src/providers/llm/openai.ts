@@ -4,6 +4,7 @@ import { hostBeyond } from "../host.ts";
 import { type Http, openHttp } from "../http.ts";
 import type { ProviderContext, ProviderModule } from "../module.ts";
 import { chatBody, chatParts } from "./openai/chat.ts";
+import { responsesBody, responsesParts } from "./openai/responses.ts";
 import { type Settings, schema } from "./openai/settings.ts";
 import { type Protocol, type ReplyOptions, streamReply } from "./stream.ts";
 
@@ -42,7 +43,9 @@ class OpenAiModel implements LanguageModel {
   reply(messages: readonly Message[], { tools, ...options }: ReplyOptions): AsyncIterable<ReplyPart> {
     const { firstMs, stallMs, prices } = this.#settings;
     const asking = { provider: this.name, clock: this.#context.clock, firstMs, stallMs, prices };
-    return streamReply(messages, this.#chat(tools), { ...asking, ...options });
+    return this.#settings.api === "chat"
+      ? streamReply(messages, this.#chat(tools), { ...asking, ...options })
+      : streamReply(messages, this.#responses(tools), { ...asking, ...options });
   }
 
   #chat(tools: readonly ToolDefinition[]): Protocol<OpenAI.ChatCompletionChunk> {
@@ -52,6 +55,16 @@ class OpenAiModel implements LanguageModel {
       ask: async (prepared, signal) =>
         (await this.#client).chat.completions.create(chatBody(prepared, tools, this.#settings), { signal }),
       parts: (chunks, onTokens) => chatParts(chunks, { provider, onTokens }),
+    };
+  }
+
+  #responses(tools: readonly ToolDefinition[]): Protocol<OpenAI.Responses.ResponseStreamEvent> {
+    const provider = this.name;
+    return {
+      ready: this.#client,
+      ask: async (prepared, signal) =>
+        (await this.#client).responses.create(responsesBody(prepared, tools, this.#settings), { signal }),
+      parts: (events, onTokens) => responsesParts(events, { provider, onTokens }),
     };
   }
 

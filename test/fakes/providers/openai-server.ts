@@ -1,6 +1,7 @@
-import type { ServerResponse } from "node:http";
-import { type Behaviour, pause } from "./behaviour.ts";
+import type { Behaviour } from "./behaviour.ts";
 import { type Answering, FakeHttpServer } from "./http-server.ts";
+import { responseEvents } from "./responses.ts";
+import { streamEvents } from "./sse.ts";
 
 export interface FakeAnswer {
   /** Streamed word by word. */
@@ -30,7 +31,7 @@ const repeat: Answer = ({ messages }) => ({
   text: `You asked: ${messages.findLast(({ role }) => role === "user")?.content ?? "nothing"} That I can tell you.`,
 });
 
-/** Speaks POST /chat/completions as a stream of server-sent events, as the vendor and the servers compatible with it do. */
+/** Speaks POST /chat/completions and /responses as a stream of server-sent events, as the vendor and the servers compatible with it do. */
 export class FakeOpenAi extends FakeHttpServer {
   answer: Answer = repeat;
 
@@ -47,35 +48,23 @@ export class FakeOpenAi extends FakeHttpServer {
     return this.requests.map(({ body }) => JSON.parse(body) as ChatBody);
   }
 
-  async #respond({ asked, response, fault, moods }: Answering): Promise<void> {
-    const { socket } = response;
-    if (!socket || asked.path !== "/v1/chat/completions") {
-      response.writeHead(404).end();
-      return;
-    }
-    const body = JSON.parse(asked.body) as ChatBody;
-    response.writeHead(200, { "content-type": "text/event-stream" });
-    response.flushHeaders();
-    if (!(await pause(moods.firstMs, socket))) return;
-    if (fault === "garbage") {
-      response.end("data: {this is no JSON\n\n");
-      return;
-    }
-    const events = fault === "empty" ? chatEvents(body, {}) : chatEvents(body, this.answer(body));
-    const half = fault === "stall" || fault === "close" ? Math.ceil(events.length / 2) : events.length;
-    for (const event of events.slice(0, half)) {
-      response.write(event);
-      if (moods.perSecond > 0 && !(await pause(1000 / moods.perSecond, socket))) return;
-    }
-    finish(response, fault);
+  async #respond(answering: Answering): Promise<void> {
+    const { asked, response } = answering;
+    const body = JSON.parse(asked.body || "{}") as ChatBody;
+    if (asked.path === "/v1/chat/completions")
+      await streamEvents(answering, {
+        events: () => chatEvents(body, this.answer(body)),
+        empty: () => chatEvents(body, {}),
+      });
+    else if (asked.path === "/v1/responses") {
+      // There, what is told stands under another name.
+      const told = { ...body, messages: (body.input ?? []) as ChatBody["messages"] };
+      await streamEvents(answering, {
+        events: () => responseEvents(body.model, this.answer(told)),
+        empty: () => responseEvents(body.model, {}),
+      });
+    } else response.writeHead(404).end();
   }
-}
-
-function finish(response: ServerResponse, fault: string | number | undefined): void {
-  if (fault === "stall") return;
-  // What was written is to arrive before the connection breaks.
-  if (fault === "close") response.write(": ", () => response.socket?.destroy());
-  else response.end();
 }
 
 function chatEvents(
