@@ -51,6 +51,8 @@ export interface RunningAsterisk {
   cli(command: string): Promise<string>;
   /** Sends the process a signal and leaves all else alone: for faults. */
   kill(signal: NodeJS.Signals): void;
+  /** Kills the process and starts it once more, with the same configuration and ports: for faults. */
+  restart(): Promise<void>;
   /** Ends the process and removes its folder. May be called twice. */
   stop(): Promise<void>;
 }
@@ -85,8 +87,8 @@ async function startOnce(options: StartOptions): Promise<RunningAsterisk> {
   const config = { install, dir, ports, phones, ariPassword, amiPassword, globals, extra: options.extra ?? {} };
   const configFile = await writeAsteriskConfig(config);
   const output = join(dir, "log/output");
-  const child = await spawnAsterisk(install, configFile, output);
-  const ended = child.exitCode === null ? once(child, "exit").then(() => {}) : Promise.resolve();
+  let child = await spawnAsterisk(install, configFile, output);
+  let ended = endOf(child);
   const cli = (command: string): Promise<string> => remote(install, configFile, command, signal);
   const stop = async (): Promise<void> => {
     await endProcess(child, ended, clock);
@@ -119,9 +121,19 @@ async function startOnce(options: StartOptions): Promise<RunningAsterisk> {
     ended,
     cli,
     kill: (name) => void child.kill(name),
+    async restart() {
+      child.kill("SIGKILL");
+      await ended;
+      child = await spawnAsterisk(install, configFile, output);
+      ended = endOf(child);
+      await booted({ child, cli, clock, ...(signal && { signal }) });
+    },
     stop,
   };
 }
+
+const endOf = (child: ChildProcess): Promise<void> =>
+  child.exitCode === null ? once(child, "exit").then(() => {}) : Promise.resolve();
 
 const secret = (): string => randomBytes(18).toString("hex");
 

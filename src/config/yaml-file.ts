@@ -35,7 +35,7 @@ export function readYamlFile(path: string, files: Files): { file?: YamlFile; fau
 
 export function parseYamlText(path: string, text: string): { file?: YamlFile; faults: Fault[] } {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };

@@ -46,18 +46,25 @@ async function* counted<T>(
   parts: AsyncIterable<T>,
   { name, count, signal }: { name: string; count: Count; signal: AbortSignal },
 ): AsyncGenerator<T, void> {
-  // What is left early, by whoever listens, was cancelled too.
-  let result = "cancelled";
+  let told = false;
+  const tell = (result: string): void => {
+    if (!told) count(name, result);
+    told = true;
+  };
+  // Whoever gave it up says why: it was too slow, for example. At once, because one that hangs may never notice.
+  const onAbort = (): void => tell(signal.reason instanceof ProviderError ? signal.reason.code : "cancelled");
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
     yield* parts;
-    if (!signal.aborted) result = "ok";
+    if (!signal.aborted) tell("ok");
   } catch (error) {
-    if (!signal.aborted) result = resultOf(error);
+    if (!signal.aborted) tell(resultOf(error));
     throw error;
   } finally {
-    // Whoever gave it up says why: it was too slow, for example.
-    if (signal.aborted && signal.reason instanceof ProviderError) result = signal.reason.code;
-    count(name, result);
+    signal.removeEventListener("abort", onAbort);
+    // What is left early, by whoever listens, was cancelled too.
+    if (signal.aborted) onAbort();
+    else tell("cancelled");
   }
 }
 

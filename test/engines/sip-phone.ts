@@ -36,6 +36,7 @@ export class SipPhone {
   #sequence = 1;
   #rtpSequence = 1;
   #timestamp = 1000;
+  #source = 0x51de70e;
   #remote = 0;
   #timer: NodeJS.Timeout | undefined;
   #resolveAnswer: (status: number) => void = () => {};
@@ -103,6 +104,18 @@ export class SipPhone {
       Buffer.from([event, (index >= 5 ? 0x80 : 0) | 10, (step * 160) >> 8, (step * 160) & 255]),
     );
     this.#event.push(...packets);
+  }
+
+  /** Datagrams that are no RTP, or RTP that nobody agreed on, from the phone's own port. */
+  sendGarbage(datagrams: readonly Uint8Array[]): void {
+    for (const datagram of datagrams) this.#rtp.send(datagram, this.#remote, PBX);
+  }
+
+  /** From now on the sound comes from another source, with numbers and times of its own, as after a transfer at the far end. */
+  changeSource(): void {
+    this.#source = (this.#source ^ 0x5a5a5a5a) >>> 0;
+    this.#rtpSequence += 20_000;
+    this.#timestamp += 1_000_000;
   }
 
   close(): void {
@@ -219,7 +232,7 @@ export class SipPhone {
     header[1] = (packet.marker ? 0x80 : 0) | packet.type;
     header.writeUInt16BE(this.#rtpSequence++ & 0xffff, 2);
     header.writeUInt32BE(packet.timestamp >>> 0, 4);
-    header.writeUInt32BE(0x51de70e, 8);
+    header.writeUInt32BE(this.#source, 8);
     this.#rtp.send([header, packet.payload], this.#remote, PBX);
   }
 

@@ -61,3 +61,17 @@ test("a provider that was given up because it was too slow is counted so, under 
   await late;
   expect(await counts()).toEqual({ "model timeout": 1 });
 });
+
+test("a model that hangs is counted when it is given up, even if it never notices", async () => {
+  const abort = new AbortController();
+  const { llm, counts } = countedModel(async function* () {
+    yield TEXT;
+    await new Promise<void>(() => {});
+  });
+  const reply = llm.reply([], options(abort.signal))[Symbol.asyncIterator]();
+  await reply.next();
+  void reply.next();
+  await Promise.resolve();
+  abort.abort(new ProviderError("model", "timeout", "too slow"));
+  expect(await counts()).toEqual({ "model timeout": 1 });
+});

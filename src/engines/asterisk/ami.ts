@@ -21,6 +21,8 @@ const CONNECT_MS = 3000;
 const ACTION_MS = 2000;
 const PING_MS = 10_000;
 const REFUSED_WAIT_MS = 15_000;
+// An Asterisk that starts again refuses what it has not loaded yet: nobody's password has changed.
+const STARTING_MS = 30_000;
 const MAX_PENDING = 2000;
 
 /** Asterisk's manager interface, for what ARI refuses outside Stasis. No events; comes back for ever. */
@@ -32,6 +34,8 @@ export class AmiClient {
   readonly #pending = new Map<string, (message: AmiMessage) => void>();
   #socket: Socket | undefined;
   #connection = new AbortController();
+  /** When it was last connected. */
+  #wellMs = Number.NEGATIVE_INFINITY;
   #actions = 0;
   #health: EngineHealth = { state: "connecting", detail: "Asterisk's manager interface has not answered yet." };
 
@@ -94,10 +98,12 @@ export class AmiClient {
     } catch (error) {
       if (isCancellation(error, outer)) return 0;
       const before = this.#health;
+      if (before.state === "connected") this.#wellMs = this.#clock.now();
       this.#health = healthAfter(error, this.#options);
       if (before.detail !== this.#health.detail)
         this.#log.warn({ detail: this.#health.detail }, "no connection to Asterisk's manager interface");
-      return this.#health.state === "refused" ? REFUSED_WAIT_MS : this.#backoff.next();
+      const starting = this.#clock.now() - this.#wellMs < STARTING_MS;
+      return this.#health.state === "refused" && !starting ? REFUSED_WAIT_MS : this.#backoff.next();
     } finally {
       outer.removeEventListener("abort", onAbort);
       this.#lose(new OutsideError("closed", "The connection to Asterisk's manager interface is closed."));

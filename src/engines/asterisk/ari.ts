@@ -47,6 +47,8 @@ const REQUEST_MS = 2000;
 const FIRST_ANSWER_MS = 1500;
 const PING_MS = 5000;
 const REFUSED_WAIT_MS = 15_000;
+// An Asterisk that starts again refuses what it has not loaded yet: nobody's password has changed.
+const STARTING_MS = 30_000;
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 const MAX_PENDING = 2000;
 
@@ -65,6 +67,8 @@ export class AriClient {
   #socket: WebSocket | undefined;
   /** Aborted when the connection of now is lost. */
   #connection = new AbortController();
+  /** When it was last connected. */
+  #wellMs = Number.NEGATIVE_INFINITY;
   #requests = 0;
   #overHttp = false;
   #alive = true;
@@ -154,10 +158,12 @@ export class AriClient {
     } catch (error) {
       if (isCancellation(error, outer)) return 0;
       const before = this.#health;
+      if (before.state === "connected") this.#wellMs = this.#clock.now();
       this.#health = healthAfter(error, this.#options);
       if (before.detail !== this.#health.detail)
         this.#log.warn({ detail: this.#health.detail }, "no connection to Asterisk's ARI");
-      return this.#health.state === "refused" ? REFUSED_WAIT_MS : this.#backoff.next();
+      const starting = this.#clock.now() - this.#wellMs < STARTING_MS;
+      return this.#health.state === "refused" && !starting ? REFUSED_WAIT_MS : this.#backoff.next();
     } finally {
       outer.removeEventListener("abort", onAbort);
       this.#lose(new OutsideError("closed", "The connection to Asterisk's ARI is closed."));

@@ -63,6 +63,18 @@ describe("the administrator is told what is wrong and what to do", () => {
     await connected(one);
   });
 
+  test("an Asterisk that starts again, and knows no password for a moment, is asked again soon", async () => {
+    const [clock, password] = [watchedClock(), pbx.ariPassword];
+    const engine = run(pbx, { clock });
+    await connected(engine);
+    pbx.ariPassword = "not read yet";
+    pbx.cutAri();
+    await until(() => engine.engine.health.state === "refused", "a refusal");
+    pbx.ariPassword = password;
+    await connected(engine);
+    expect(clock.slept).not.toContain(15_000);
+  });
+
   test("an Asterisk that is too old, with the way that is left", async () => {
     pbx.version = "20.6.0~dfsg";
     const { engine } = run(pbx);
