@@ -168,7 +168,11 @@ class Race<P, T> {
     const { signal, stage } = this.#asking;
     if (signal.aborted) return undefined;
     const onAbort = (): void => {
-      for (const attempt of this.#running) attempt.permit.release();
+      for (const attempt of [...this.#running]) {
+        attempt.permit.release();
+        // With the reason, by which a provider that hung is told from one whose caller spoke.
+        this.#drop(attempt, signal.reason);
+      }
       this.#end(undefined);
     };
     signal.addEventListener("abort", onAbort, { once: true });

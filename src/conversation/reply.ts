@@ -113,13 +113,14 @@ export class Reply {
     return Math.max(0, heardMs);
   }
 
-  #close(): void {
+  /** `reason`: why it is given up, for whoever counts requests. */
+  #close(reason?: unknown): void {
     this.#over = true;
     this.#watch.cancel();
     this.#pieces.close();
     this.#prepared.length = 0;
     this.#released.resolve();
-    this.#abort.abort();
+    this.#abort.abort(reason);
   }
 
   async #think(): Promise<void> {
@@ -262,7 +263,7 @@ export class Reply {
       this.#pieces.close();
       return;
     }
-    this.#close();
+    this.#close(failure.error);
     this.#options.events.failed(failure.stage, failure.error);
   }
 

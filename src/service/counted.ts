@@ -1,4 +1,5 @@
 import { type LanguageModel, ProviderError, type SpeechToText, type TextToSpeech } from "../conversation/providers.ts";
+import type { Stage } from "../providers/module.ts";
 
 export type Count = (provider: string, result: string) => void;
 
@@ -7,13 +8,13 @@ export type Count = (provider: string, result: string) => void;
 export const countModel = (model: LanguageModel, name: string, count: Count): LanguageModel => ({
   ...rest(model),
   ...(model.connect && { connect: model.connect.bind(model) }),
-  reply: (messages, options) => counted(model.reply(messages, options), { name, count, ...options }),
+  reply: (messages, options) => counted(model.reply(messages, options), { name, stage: "llm", count, ...options }),
 });
 
 export const countVoice = (voice: TextToSpeech, name: string, count: Count): TextToSpeech => ({
   ...rest(voice),
   ...(voice.connect && { connect: voice.connect.bind(voice) }),
-  speak: (text, options) => counted(voice.speak(text, options), { name, count, ...options }),
+  speak: (text, options) => counted(voice.speak(text, options), { name, stage: "tts", count, ...options }),
   ...(voice.prepare && { prepare: voice.prepare.bind(voice) }),
 });
 
@@ -23,7 +24,7 @@ export const countEar = (ear: SpeechToText, name: string, count: Count): SpeechT
   ...(ear.prepare && { prepare: ear.prepare.bind(ear) }),
   open(options) {
     const hearing = opened(() => ear.open(options), name, count);
-    const transcripts = counted(hearing.transcripts, { name, count, ...options });
+    const transcripts = counted(hearing.transcripts, { name, stage: "stt", count, ...options });
     return { push: (frame) => hearing.push(frame), finish: () => hearing.finish(), transcripts };
   },
 });
@@ -44,7 +45,7 @@ const rest = (provider: { readonly name: string; close(): Promise<void> }) => ({
 
 async function* counted<T>(
   parts: AsyncIterable<T>,
-  { name, count, signal }: { name: string; count: Count; signal: AbortSignal },
+  { name, stage, count, signal }: { name: string; stage: Stage; count: Count; signal: AbortSignal },
 ): AsyncGenerator<T, void> {
   let told = false;
   const tell = (result: string): void => {
@@ -52,7 +53,7 @@ async function* counted<T>(
     told = true;
   };
   // Whoever gave it up says why: it was too slow, for example. At once, because one that hangs may never notice.
-  const onAbort = (): void => tell(signal.reason instanceof ProviderError ? signal.reason.code : "cancelled");
+  const onAbort = (): void => tell(isGivenUp(signal.reason, stage) ? signal.reason.code : "cancelled");
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     yield* parts;
@@ -69,3 +70,9 @@ async function* counted<T>(
 }
 
 const resultOf = (error: unknown): string => (error instanceof ProviderError ? error.code : "failed");
+
+const STAGES: readonly string[] = ["stt", "llm", "tts"] satisfies Stage[];
+
+/** A reply that gives its voice up for being too slow names the stage, and has nothing against its model. */
+const isGivenUp = (reason: unknown, stage: Stage): reason is ProviderError =>
+  reason instanceof ProviderError && (reason.provider === stage || !STAGES.includes(reason.provider));

@@ -117,7 +117,6 @@ export const ROWS = {
     fault: "the recogniser dies",
     heard: GOES_ON,
     withinMs: GAP_MS,
-    log: "the recogniser was lost and is opened again",
     metric: 'sidetone_provider_requests_total{provider="fake",result="failed"}',
     lost: NOTHING,
   },
