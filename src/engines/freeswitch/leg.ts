@@ -119,7 +119,8 @@ export class FreeswitchLeg implements Leg {
     const media = await this.#options.open();
     this.#media = media;
     if (!this.#gone.signal.aborted && !this.leaving) return media;
-    media.close();
+    // The module must not write on in a call that has gone on without us.
+    await media.stop();
     throw new OutsideError("gone", "The call ended while its media was opened.");
   }
 

@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from "node:dgram";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeAudioStream, samplesOf } from "./audio-stream.ts";
@@ -143,7 +143,8 @@ export class FakeSound {
     if (message["call-command"] === "unicast") this.#startUnicast(message);
     else if (message["execute-app-name"] === "playback") {
       const file = message["execute-app-arg"] ?? "";
-      this.#play(file, samplesOf(file));
+      // Files go with the stream that has written them.
+      if (existsSync(file)) this.#play(file, samplesOf(file));
     }
   }
 

@@ -11,12 +11,18 @@ const LINGER_MS = FRAME_MS;
 const IDLE_LINGER_MS = CHUNK_FRAMES * FRAME_MS;
 // Two are ahead of what is played, and one is on its way. With more, FreeSWITCH does not play them.
 const MAX_WAITING = 5;
+// A file that was broken off before it began is never told to have stopped.
+const FORGET_MS = 1000;
+// Silence or speech, a file ends every 100 ms.
+const STUCK_MS = 2000;
 
 export interface FilesOptions {
   readonly channel: MediaChannel;
   readonly clock: Clock;
   readonly counts: MediaCounts;
   readonly stream: () => AudioStream | undefined;
+  /** Files are sent, and none has been played for so long that something else must be wrong. */
+  readonly onStuck: () => void;
 }
 
 // How far ahead frames are wanted: two chunks, as the gaps between files demand.
@@ -38,8 +44,10 @@ export class Files implements PlayoutSink {
   /** Chunks of before the last flush are not played, should their files come now. */
   #first = 0;
   #next = 0;
-  /** Files that FreeSWITCH was told to play and has not played. */
-  readonly #waiting = new Set<string>();
+  /** Files that FreeSWITCH was told to play and has not played, and when. */
+  readonly #waiting = new Map<string, number>();
+  /** When a file of ours last ended, or the first was sent. */
+  #playedMs: number | undefined;
   readonly #forget: readonly (() => void)[];
 
   constructor(options: FilesOptions) {
@@ -48,7 +56,7 @@ export class Files implements PlayoutSink {
     this.#chunk = new Int16Array((channel.rate * FRAME_MS * CHUNK_FRAMES) / 1000);
     this.#forget = [
       channel.on("mod_audio_stream::play", (event) => this.#onFile(event)),
-      channel.on("PLAYBACK_STOP", (event) => void this.#waiting.delete(event.get("Playback-File-Path"))),
+      channel.on("PLAYBACK_STOP", (event) => this.#onPlayed(event.get("Playback-File-Path"))),
     ];
   }
 
@@ -69,6 +77,8 @@ export class Files implements PlayoutSink {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#first = this.#next;
+    // With nothing to break, a break would hit the file that comes next: the beginning of the reply.
+    if (this.#waiting.size === 0) return;
     this.#waiting.clear();
     const { channel } = this.#options;
     this.#later(channel.api(`uuid_break ${channel.uuid} all`, channel.signal));
@@ -90,18 +100,26 @@ export class Files implements PlayoutSink {
     this.#timer = undefined;
     const samples = this.#chunk.subarray(0, this.#filled);
     this.#filled = 0;
-    const { channel, counts, stream } = this.#options;
+    const { channel, clock, counts, stream, onStuck } = this.#options;
+    this.#playedMs ??= clock.now();
+    if (clock.now() - this.#playedMs > STUCK_MS) onStuck();
+    for (const [file, atMs] of this.#waiting) if (clock.now() - atMs > FORGET_MS) this.#waiting.delete(file);
     const audioData = Buffer.from(samples.buffer, 0, samples.byteLength).toString("base64");
     const data = { audioDataType: "raw", sampleRate: channel.rate, chunk: this.#next++, audioData };
     const sent = this.#waiting.size < MAX_WAITING && stream()?.text(JSON.stringify({ type: "streamAudio", data }));
     if (!sent) counts.droppedFrames += Math.ceil((samples.length * 1000) / (channel.rate * FRAME_MS));
   }
 
+  #onPlayed(file: string): void {
+    this.#waiting.delete(file);
+    if (this.owns(file)) this.#playedMs = this.#options.clock.now();
+  }
+
   #onFile({ body }: ChannelEvent): void {
     const { file, chunk } = fileOf(body);
     // A path that holds anything but a file's name is none that the module writes.
     if (chunk < this.#first || chunk >= this.#next || !/^[\w./-]{1,255}$/.test(file) || !this.owns(file)) return;
-    this.#waiting.add(file);
+    this.#waiting.set(file, this.#options.clock.now());
     this.#later(
       this.#options.channel.sendmsg({
         "call-command": "execute",

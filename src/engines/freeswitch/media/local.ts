@@ -43,7 +43,13 @@ class LocalSound {
   constructor(parts: Parts) {
     this.#parts = parts;
     const { channel, context } = parts;
-    this.#files = new Files({ channel, clock: context.clock, counts: context.counts, stream: () => this.#stream });
+    this.#files = new Files({
+      channel,
+      clock: context.clock,
+      counts: context.counts,
+      stream: () => this.#stream,
+      onStuck: () => this.#media?.fail("FreeSWITCH plays none of the files that it was sent."),
+    });
     const suspect = (): void => {
       this.#suspectUntilMs = context.clock.now() + SUSPECT_MS;
     };

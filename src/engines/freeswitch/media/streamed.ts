@@ -31,7 +31,13 @@ class StreamedSound {
   constructor(options: StreamedOptions) {
     this.#options = options;
     const { channel, context } = options;
-    this.#files = new Files({ channel, clock: context.clock, counts: context.counts, stream: () => this.#stream });
+    this.#files = new Files({
+      channel,
+      clock: context.clock,
+      counts: context.counts,
+      stream: () => this.#stream,
+      onStuck: () => this.#media?.fail("FreeSWITCH plays none of the files that it was sent."),
+    });
   }
 
   async open(): Promise<CallMedia> {
