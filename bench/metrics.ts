@@ -2,6 +2,7 @@ import type { Metric } from "./metric.ts";
 import { hangs, kills } from "./pbx/failover.ts";
 import { greeting } from "./pbx/greeting.ts";
 import { concurrent, setup } from "./pbx/load.ts";
+import { death } from "./providers/death.ts";
 
 /** Every figure there is, in the order of the table: one entry each. Those of one scenario are measured in the same run. */
 export const metrics: readonly Metric[] = [
@@ -46,5 +47,11 @@ export const metrics: readonly Metric[] = [
     what: "New calls a second, all greeted within a second of dialling.",
     aims: [{ of: "value", atLeast: 20 }],
     scenario: setup,
+  },
+  {
+    name: "provider_death_silence_ms",
+    what: "The longest silence in an answer whose model or voice dies in mid-sentence.",
+    aims: [{ of: "p95", atMost: 700 }],
+    scenario: death,
   },
 ];

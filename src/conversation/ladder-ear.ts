@@ -1,19 +1,10 @@
-import type { Frame, SampleRate } from "../audio/frame.ts";
+import type { Frame } from "../audio/frame.ts";
 import type { Permit } from "../base/breaker.ts";
-import type { Timer } from "../base/clock.ts";
 import { BoundedQueue } from "../base/queue.ts";
-import { isGrave, type LadderOptions, peekNext, type Rung, Standing, takeNext } from "./ladder.ts";
+import { type EarRung, hearAgain, type Line, type OpenOptions, openLine, shut } from "./ear-line.ts";
+import { isGrave, type LadderOptions, peekNext, Standing, takeNext } from "./ladder.ts";
 import { type Hearing, ProviderError, type SpeechToText, type Transcript } from "./providers.ts";
 import { Replay } from "./replay.ts";
-
-type EarRung = Rung<SpeechToText>;
-
-interface OpenOptions {
-  readonly rate: SampleRate;
-  readonly language: string;
-  readonly hints: readonly string[];
-  readonly signal: AbortSignal;
-}
 
 export interface LadderEarLimits {
   /** How long the final words may take while somebody else could be asked for them. */
@@ -53,27 +44,6 @@ export class LadderEar implements SpeechToText {
   }
 
   async close(): Promise<void> {}
-}
-
-/** A recogniser's ear, opened at some moment of the call. */
-interface Line {
-  readonly rung: EarRung;
-  readonly permit: Permit;
-  readonly abort: AbortController;
-  readonly hearing: Hearing;
-  /** Where its own time begins. */
-  readonly offsetMs: number;
-  /** When it was asked for final words that it still owes: the audio's time. */
-  readonly owes: number[];
-  /** What it has said while it was not the one that is listened to. */
-  readonly held: Transcript[];
-  /** Words since its last final. */
-  partial: string;
-  deadline: Timer | undefined;
-  /** Of one that has failed before: when it has had its time to show that it is well again. */
-  trial: Timer | undefined;
-  /** It understood nothing of what was loud enough to be words, and somebody else is asked before that is believed. */
-  doubted: Transcript | undefined;
 }
 
 // A final that ends so much before the question for it was not the answer to it.
@@ -165,43 +135,14 @@ class LadderHearing implements Hearing {
   // Who hears.
 
   #open(rung: EarRung, permit: Permit): Line {
-    const { language, hints, rate } = this.#how;
-    const abort = new AbortController();
-    const hearing = rung.provider.open({ language, hints, rate, signal: abort.signal });
-    const { fromMs: offsetMs } = this.#replay;
-    const line: Line = {
-      rung,
-      permit,
-      abort,
-      hearing,
-      offsetMs,
-      owes: [],
-      held: [],
-      partial: "",
-      deadline: undefined,
-      trial: undefined,
-      doubted: undefined,
-    };
+    const line = openLine(rung, permit, { how: this.#how, offsetMs: this.#replay.fromMs });
     void this.#read(line);
     return line;
   }
 
-  /** Hears what is kept of the caller, and is asked for the final words at the same moments as whoever was there before. */
   #tell(line: Line, owed: readonly number[]): void {
-    const asks = [...owed];
-    let atMs = this.#replay.fromMs;
-    for (const frame of this.#replay.frames) {
-      while (asks[0] !== undefined && asks[0] <= atMs) this.#asked(line, asks.shift() ?? atMs);
-      line.hearing.push(frame);
-      atMs += (frame.pcm.length * 1000) / frame.rate;
-    }
-    for (const at of asks) this.#asked(line, at);
+    hearAgain(line, this.#replay, owed);
     this.#watch(line);
-  }
-
-  #asked(line: Line, atMs: number): void {
-    line.owes.push(atMs);
-    line.hearing.finish();
   }
 
   /** Opens the first of these that can be opened. False: none. */
@@ -373,12 +314,13 @@ class LadderHearing implements Hearing {
     line.permit.failed({ grave: isGrave(error) });
     if (line === this.#second) {
       this.#second = undefined;
-      this.#shut(line, error);
+      shut(line, error);
+      if (this.#line) this.#believe(this.#line);
       return;
     }
     if (line !== this.#line) return;
     const { owes } = line;
-    this.#shut(line, error);
+    shut(line, error);
     this.#line = undefined;
     this.#keepWhatIsForgotten(line);
     const second = this.#second;
@@ -405,15 +347,7 @@ class LadderHearing implements Hearing {
   #drop(line: Line): void {
     line.permit.release();
     if (this.#second === line) this.#second = undefined;
-    this.#shut(line);
-  }
-
-  #shut(line: Line, reason?: unknown): void {
-    line.deadline?.cancel();
-    line.deadline = undefined;
-    line.trial?.cancel();
-    line.trial = undefined;
-    line.abort.abort(reason);
+    shut(line);
   }
 
   #close(): void {
