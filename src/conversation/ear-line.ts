@@ -1,7 +1,7 @@
 import type { SampleRate } from "../audio/frame.ts";
 import type { Permit } from "../base/breaker.ts";
 import type { Timer } from "../base/clock.ts";
-import type { Rung } from "./ladder.ts";
+import { isGrave, type Rung } from "./ladder.ts";
 import type { Hearing, SpeechToText, Transcript } from "./providers.ts";
 import type { Replay } from "./replay.ts";
 
@@ -26,6 +26,8 @@ export interface Line {
   readonly owes: number[];
   /** What it has said while it was not the one that is listened to. */
   readonly held: Transcript[];
+  /** It has given final words: its permit is used up. */
+  answered: boolean;
   /** Words since its last final. */
   partial: string;
   deadline: Timer | undefined;
@@ -52,6 +54,7 @@ export function openLine(
     offsetMs,
     owes: [],
     held: [],
+    answered: false,
     partial: "",
     deadline: undefined,
     trial: undefined,
@@ -74,6 +77,12 @@ export function hearAgain(line: Line, replay: Replay, owed: readonly number[]): 
 function asked(line: Line, atMs: number): void {
   line.owes.push(atMs);
   line.hearing.finish();
+}
+
+/** A call is long: what has worked for minutes may fail all the same, and its breaker is told. */
+export function tellFailure({ rung, permit, answered }: Line, error?: unknown): void {
+  const told = answered ? rung.breaker.enter({ force: true }) : permit;
+  told?.failed({ grave: isGrave(error) });
 }
 
 /** Nobody listens to it any more. `reason`: what it is given up for. */

@@ -1,7 +1,7 @@
 import type { Frame } from "../audio/frame.ts";
 import type { Permit } from "../base/breaker.ts";
 import { BoundedQueue } from "../base/queue.ts";
-import { type EarRung, hearAgain, type Line, type OpenOptions, openLine, shut } from "./ear-line.ts";
+import { type EarRung, hearAgain, type Line, type OpenOptions, openLine, shut, tellFailure } from "./ear-line.ts";
 import { isGrave, type LadderOptions, peekNext, Standing, takeNext } from "./ladder.ts";
 import { type Hearing, ProviderError, type SpeechToText, type Transcript } from "./providers.ts";
 import { Replay } from "./replay.ts";
@@ -269,6 +269,7 @@ class LadderHearing implements Hearing {
     if (askedAt !== undefined) line.owes.shift();
     if (line.owes.length === 0 || answers) this.#watch(line);
     line.permit.ok();
+    line.answered = true;
     this.#tries = 0;
     this.#replay.settle(answers ? Math.max(askedAt, endMs) : known ? endMs : this.#replay.atMs);
   }
@@ -286,7 +287,7 @@ class LadderHearing implements Hearing {
     else if (line?.doubted && transcript.text.trim() === "") this.#believe(line);
     else {
       // Who understood nothing where there were words has failed, whatever it says itself.
-      if (line?.doubted) line.permit.failed();
+      if (line?.doubted) tellFailure(line);
       this.#adopt(second);
     }
   }
@@ -304,6 +305,7 @@ class LadderHearing implements Hearing {
     second.held.length = 0;
     if (!second.trial || !understood) return;
     second.permit.ok();
+    second.answered = true;
     this.#adopt(second);
   }
 
@@ -311,7 +313,7 @@ class LadderHearing implements Hearing {
 
   #fail(line: Line, error: unknown): void {
     if (this.#over) return;
-    line.permit.failed({ grave: isGrave(error) });
+    tellFailure(line, error);
     if (line === this.#second) {
       this.#second = undefined;
       shut(line, error);

@@ -264,3 +264,21 @@ test("a loud cough of which the first understands nothing is no word to the seco
   expect(second.frames).toHaveLength(1);
   expect(steps.told).toEqual([]);
 });
+
+test("a recogniser that has worked for a while and then dies in two calls is asked no more by new ones", async () => {
+  const callers = [new Caller(), new Caller()];
+  for (const caller of callers) {
+    await caller.say("good morning");
+    await caller.silence(600);
+  }
+  first.die();
+  await clock.advance(100);
+  expect(rungs[0]?.breaker.state).toBe("open");
+  const before = first.opened;
+  const other = new Caller();
+  await other.say("good evening");
+  await other.silence(600);
+  expect(other.text).toBe("good evening");
+  expect(first.opened).toBe(before);
+  for (const one of [...callers, other]) one.hangUp();
+});
