@@ -90,7 +90,7 @@ async function call(before: readonly Said[], after: readonly Said[], counts: Lin
 }
 
 test("a media socket on which anything comes goes on, and hears the caller", async () => {
-  await fuzz(fc.tuple(polite, polite), { name: "media-polite", runs: 80 }, async ([before, after]) => {
+  await fuzz(fc.tuple(polite, polite), { name: "media-polite", runs: 40 }, async ([before, after]) => {
     const counts = noCounts();
     const { pbx, line } = await call(before, after, counts);
     // A start with a format that is none of ours is a refusal, and the dialplan has the call.

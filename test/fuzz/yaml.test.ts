@@ -114,18 +114,18 @@ function read(service: string, agent: string): void {
 describe("whatever stands in them, the files are read or refused with their faults", () => {
   test(
     "sidetone.yaml with slips",
-    () => fuzz(edits, { name: "yaml-service", runs: 250 }, (all) => read(slipped(SERVICE, all), AGENT)),
+    () => fuzz(edits, { name: "yaml-service", runs: 120 }, (all) => read(slipped(SERVICE, all), AGENT)),
     60_000,
   );
   test(
     "an agent file with slips",
-    () => fuzz(edits, { name: "yaml-agent", runs: 150 }, (all) => read(SERVICE, slipped(AGENT, all))),
+    () => fuzz(edits, { name: "yaml-agent", runs: 80 }, (all) => read(SERVICE, slipped(AGENT, all))),
     60_000,
   );
   test(
     "anything at all in both",
     () =>
-      fuzz(fc.tuple(anything, anything), { name: "yaml-anything", runs: 250 }, ([service, agent]) =>
+      fuzz(fc.tuple(anything, anything), { name: "yaml-anything", runs: 120 }, ([service, agent]) =>
         read(service, agent),
       ),
     60_000,
