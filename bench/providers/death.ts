@@ -119,6 +119,7 @@ function heard(
       maxCharacters: 4_000,
       events: {
         begins: () => 0,
+        usage() {},
         audio() {},
         words() {},
         done: () => resolve(),
