@@ -5,8 +5,10 @@ import type { ProviderModule, Stage } from "./module.ts";
 import { deepgram } from "./stt/deepgram.ts";
 import { flux } from "./stt/flux.ts";
 import { pocketsphinx } from "./stt/pocketsphinx.ts";
+import { cartesia } from "./tts/cartesia.ts";
 import { elevenlabs } from "./tts/elevenlabs.ts";
 import { flite } from "./tts/flite.ts";
+import { openaiSpeech } from "./tts/openai-speech.ts";
 import { fvad } from "./vad/fvad.ts";
 import { silero } from "./vad/silero.ts";
 
@@ -19,5 +21,5 @@ export const providers = {
   vad: { fvad, silero },
   stt: { pocketsphinx, deepgram, flux },
   llm: { anthropic, openai, scripted },
-  tts: { elevenlabs, flite },
+  tts: { cartesia, elevenlabs, flite, "openai-speech": openaiSpeech },
 } as const satisfies Registry;

@@ -21,7 +21,7 @@ export async function tryOnce(stage: keyof StagePort, made: { close(): Promise<v
     case "tts":
       return await speakOnce(made as StagePort["tts"], trial);
     case "llm":
-      return;
+      return await askOnce(made as StagePort["llm"], trial);
   }
 }
 
@@ -51,6 +51,12 @@ async function listenOnce(ear: StagePort["stt"], { wish, signal: outer }: Trial)
 async function speakOnce(tongue: StagePort["tts"], { wish: { voice, language }, signal }: Trial): Promise<void> {
   for await (const _frame of tongue.speak(oneWord(), { voice, rate: RATE, language, signal })) return;
   throw new Error("it made no sound");
+}
+
+async function askOnce(model: StagePort["llm"], { signal }: Trial): Promise<void> {
+  const question = [{ role: "user", content: "Answer with the word yes." }] as const;
+  for await (const _part of model.reply(question, { tools: [], signal })) return;
+  throw new Error("it gave no answer");
 }
 
 async function* oneWord(): AsyncGenerator<string> {

@@ -4,6 +4,7 @@ import { hostBeyond } from "../host.ts";
 import { type Http, openHttp } from "../http.ts";
 import type { ProviderContext, ProviderModule } from "../module.ts";
 import { chatBody, chatParts } from "./openai/chat.ts";
+import { openClient } from "./openai/client.ts";
 import { responsesBody, responsesParts } from "./openai/responses.ts";
 import { type Settings, schema } from "./openai/settings.ts";
 import { type Protocol, type ReplyOptions, streamReply } from "./stream.ts";
@@ -16,8 +17,6 @@ export const openai: ProviderModule<"llm", typeof schema> = {
   leavesHost: ({ baseUrl }) => hostBeyond(baseUrl),
   create: (settings, context) => new OpenAiModel(settings, context),
 };
-
-const LIBRARY_MS = 120_000;
 
 class OpenAiModel implements LanguageModel {
   readonly name: string;
@@ -71,24 +70,4 @@ class OpenAiModel implements LanguageModel {
   close(): Promise<void> {
     return this.#http.close();
   }
-}
-
-async function openClient({ baseUrl, apiKey }: Settings, http: Http): Promise<OpenAI> {
-  const { default: Client } = await import("openai");
-  return new Client({
-    baseURL: baseUrl,
-    // Asked for at every request: a rotated key is used from the next one on.
-    apiKey: async () => apiKey?.current() ?? "none",
-    // What holds stands in the configuration, and not in the environment.
-    organization: null,
-    project: null,
-    adminAPIKey: null,
-    webhookSecret: null,
-    logLevel: "off",
-    // Whoever else can answer does so sooner than a second try.
-    maxRetries: 0,
-    // Ours are shorter, and run by the clock.
-    timeout: LIBRARY_MS,
-    fetch: http.fetch,
-  });
 }

@@ -1,7 +1,7 @@
 import type { WebSocket } from "ws";
 import { ulaw } from "../../../src/audio/g711.ts";
 import { type Behaviour, type Fault, ofHandshake, pause } from "./behaviour.ts";
-import { FakeSocketServer } from "./socket-server.ts";
+import { FakeSocketServer, watched } from "./socket-server.ts";
 import { bytesOf, CHARACTER_MS, spoken } from "./voice-sound.ts";
 
 interface Say {
@@ -69,7 +69,7 @@ export class FakeElevenLabs extends FakeSocketServer {
   /** False: it will not be ended either. */
   async #speak({ socket, format }: Connection, id: string, text: string, fault: Fault | undefined): Promise<boolean> {
     const { firstMs, perSecond } = this.moods;
-    if (fault === "silent" || !(await pause(firstMs, raw(socket)))) return false;
+    if (fault === "silent" || !(await pause(firstMs, watched(socket)))) return false;
     if (fault === "empty") return true;
     if (fault === "garbage") {
       socket.send("}{");
@@ -80,7 +80,7 @@ export class FakeElevenLabs extends FakeSocketServer {
     for (let at = 0; at < half; at += CHUNK_CHARACTERS) {
       const piece = words.slice(at, at + CHUNK_CHARACTERS);
       socket.send(JSON.stringify({ audio: this.#audio(piece, format), alignment: alignmentOf(piece), contextId: id }));
-      if (perSecond > 0 && !(await pause((piece.length * CHARACTER_MS) / perSecond, raw(socket)))) return false;
+      if (perSecond > 0 && !(await pause((piece.length * CHARACTER_MS) / perSecond, watched(socket)))) return false;
     }
     if (fault === "close") socket.close(1011, "internal error");
     return fault === undefined;
@@ -100,13 +100,4 @@ const alignmentOf = (text: string) => ({
   chars: [...text],
   charStartTimesMs: [...text].map((_, index) => index * CHARACTER_MS),
   charDurationsMs: [...text].map(() => CHARACTER_MS),
-});
-
-/** What `pause` watches: ws has the socket under a name of its own. */
-const raw = (socket: WebSocket) => ({
-  get destroyed(): boolean {
-    return socket.readyState !== socket.OPEN;
-  },
-  once: (event: string, listener: () => void) => socket.once(event, listener),
-  off: (event: string, listener: () => void) => socket.off(event, listener),
 });

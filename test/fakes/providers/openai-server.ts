@@ -1,7 +1,8 @@
-import type { Behaviour } from "./behaviour.ts";
+import { type Behaviour, pause } from "./behaviour.ts";
 import { type Answering, FakeHttpServer } from "./http-server.ts";
 import { responseEvents } from "./responses.ts";
 import { streamEvents } from "./sse.ts";
+import { bytesOf, spoken } from "./voice-sound.ts";
 
 export interface FakeAnswer {
   /** Streamed word by word. */
@@ -63,9 +64,35 @@ export class FakeOpenAi extends FakeHttpServer {
         events: () => responseEvents(body.model, this.answer(told)),
         empty: () => responseEvents(body.model, {}),
       });
-    } else response.writeHead(404).end();
+    } else if (asked.path === "/v1/audio/speech") await speak(answering);
+    else response.writeHead(404).end();
   }
 }
+
+/** POST /audio/speech: PCM at the one rate that this server has. */
+async function speak({ asked, response, fault, moods }: Answering): Promise<void> {
+  const { socket } = response;
+  const { input, response_format } = JSON.parse(asked.body) as { input: string; response_format: string };
+  if (!socket || !(await pause(moods.firstMs, socket))) return;
+  const type = fault === "garbage" ? "application/json" : response_format === "pcm" ? "audio/pcm" : "audio/mpeg";
+  response.writeHead(200, { "content-type": type });
+  response.flushHeaders();
+  const bytes = fault === "empty" ? Buffer.alloc(0) : bytesOf(spoken(input, SPEECH_HZ));
+  const end = fault === "stall" || fault === "close" ? bytes.length / 2 : bytes.length;
+  // Pieces end in the middle of samples, as they do on a network.
+  for (let at = 0; at < end; at += PIECE_BYTES) {
+    const piece = bytes.subarray(at, Math.min(at + PIECE_BYTES, end));
+    response.write(piece);
+    const ms = moods.perSecond > 0 ? (piece.length / 2 / SPEECH_HZ / moods.perSecond) * 1000 : 0;
+    if (!(await pause(ms, socket))) return;
+  }
+  if (fault === "stall") return;
+  if (fault === "close") response.write(Buffer.alloc(2), () => response.socket?.destroy());
+  else response.end();
+}
+
+const SPEECH_HZ = 24_000;
+const PIECE_BYTES = 4_801;
 
 function chatEvents(
   { model, stream_options }: ChatBody,

@@ -52,3 +52,12 @@ export class FakeSocketServer extends FakeHttpServer {
     for (const socket of this.#sockets.clients) socket.terminate();
   }
 }
+
+/** What `pause` watches: ws has the socket under a name of its own. */
+export const watched = (socket: WebSocket) => ({
+  get destroyed(): boolean {
+    return socket.readyState !== socket.OPEN;
+  },
+  once: (event: string, listener: () => void) => socket.once(event, listener),
+  off: (event: string, listener: () => void) => socket.off(event, listener),
+});
