@@ -20,7 +20,7 @@ export interface ReplyEvents {
   /** The model or the voice failed. Of the model's failure one hears after its last whole piece was heard. */
   failed(stage: Stage, error: unknown): void;
   /** What the voice took for a piece. */
-  usage(usage: Usage): void;
+  usage?(usage: Usage): void;
 }
 
 export interface ReplyOptions {
@@ -222,7 +222,7 @@ export class Reply {
     return tts.speak(only(piece), {
       ...{ voice, language, rate: media.rate, signal: this.#abort.signal },
       onWords: (times) => this.spoken.words(times),
-      onUsage: (usage) => events.usage(usage),
+      onUsage: (usage) => events.usage?.(usage),
     });
   }
 
