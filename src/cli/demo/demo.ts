@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { systemClock } from "../../base/clock.ts";
 import { isCancellation, OutsideError } from "../../base/errors.ts";
 import { createLog } from "../../base/log.ts";
@@ -7,6 +7,7 @@ import { folderFor } from "../../config/folders.ts";
 import type { Turn } from "../../conversation/turn.ts";
 import { CommandError, EXIT, EXIT_HELP } from "../exit.ts";
 import { aftermath, recordsDirOf } from "./aftermath.ts";
+import { DEMO_ENGINES, type DemoEngine } from "./pbx.ts";
 import type { Check, DemoFailover, DemoResult, DemoTurn } from "./result.ts";
 import { type FirstCall, firstCall, secondCall } from "./scenes.ts";
 import { jsonScreen, type Screen, terminalScreen } from "./screen.ts";
@@ -14,11 +15,13 @@ import { NUMBER, type Stage, setStage } from "./stage.ts";
 
 const HELP = `
 Needs nothing but this machine: Asterisk and the recogniser are prepared once (about a minute; Debian, as root), the
-phones are simulated, everything stays on 127.0.0.1. Exit status 0 only if everything it shows has happened.
+phones are simulated, everything stays on 127.0.0.1. FreeSWITCH is not fetched: it must be installed. Exit status 0 only
+if everything it shows has happened.
 
 Examples:
   sidetone demo
   sidetone demo --json | jq .failover
+  sidetone demo --engine freeswitch --freeswitch /usr/local/freeswitch
   sidetone demo --keep               leaves all running, and says how to call it with your own SIP phone
 ${EXIT_HELP}`;
 
@@ -27,16 +30,28 @@ const INTERRUPTED = 130;
 export function addDemoCommand(program: Command): void {
   program
     .command("demo")
-    .description("a real call through a real Asterisk, on this machine")
+    .description("a real call through a real PBX, on this machine")
+    .addOption(new Option("--engine <name>", "the PBX").choices(DEMO_ENGINES).default("asterisk"))
+    .option(
+      "--freeswitch <prefix>",
+      "where FreeSWITCH is installed (default: SIDETONE_FREESWITCH, or the machine's own)",
+    )
     .option("--json", "one object instead of the live view")
     .option("--keep", "leave all running until Ctrl-C")
     .addHelpText("after", HELP)
-    .action(async ({ json = false, keep = false }: { json?: boolean; keep?: boolean }) => {
-      process.exitCode = await demo({ json, keep });
+    .action(async (options: DemoOptions) => {
+      process.exitCode = await demo(options);
     });
 }
 
-async function demo({ json, keep }: { json: boolean; keep: boolean }): Promise<number> {
+interface DemoOptions {
+  readonly json?: boolean;
+  readonly keep?: boolean;
+  readonly engine: DemoEngine;
+  readonly freeswitch?: string;
+}
+
+async function demo({ json, keep, engine, freeswitch }: DemoOptions): Promise<number> {
   const screen = json ? jsonScreen({ out: process.stdout, progress: process.stderr }) : terminalScreen(process.stdout);
   const abort = new AbortController();
   const stop = (): void => abort.abort(new Error("stopped"));
@@ -44,7 +59,15 @@ async function demo({ json, keep }: { json: boolean; keep: boolean }): Promise<n
   const undo = new AsyncDisposableStack();
   try {
     const log = createLog({ level: "error", pretty: true });
-    const stage = await setStage({ clock: systemClock, log, screen, signal: abort.signal, undo });
+    const stage = await setStage({
+      engine,
+      prefix: freeswitch,
+      clock: systemClock,
+      log,
+      screen,
+      signal: abort.signal,
+      undo,
+    });
     const result = await play(stage, screen, abort.signal);
     if (keep) await stay(stage, abort.signal);
     return result.ok ? EXIT.fine : EXIT.fault;
@@ -165,8 +188,8 @@ function checksOf(
   ];
 }
 
-async function stay({ asterisk, service }: Stage, signal: AbortSignal): Promise<void> {
-  const own = asterisk.phones.find(({ name }) => name === "own");
+async function stay({ pbx, service }: Stage, signal: AbortSignal): Promise<void> {
+  const own = pbx.phones.find(({ name }) => name === "own");
   process.stderr.write(`
 All is left running. Call it with your own SIP phone on this machine:
   account   ${own?.sipUri} (UDP), password ${own?.password}

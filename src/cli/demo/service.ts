@@ -33,14 +33,18 @@ export interface DemoService {
   stop(): Promise<void>;
 }
 
-/** Starts `sidetone run` beside this Asterisk, with the shipped example agent. Everything it writes is below `dir`. */
+/** What sidetone.yaml says of the PBX: as it stands there, or taken from an Asterisk that runs. */
+export type DemoEngines =
+  | { readonly asterisk: Pick<RunningAsterisk, "ari" | "ami"> }
+  | { readonly engines: Readonly<Record<string, unknown>> };
+
+/** Starts `sidetone run` beside this PBX, with the shipped example agent. Everything it writes is below `dir`. */
 export async function startDemoService({
-  asterisk,
   dir,
   clock,
   settings = {},
-}: {
-  asterisk: RunningAsterisk;
+  ...pbx
+}: DemoEngines & {
   dir: string;
   clock: Clock;
   /** More of sidetone.yaml. */
@@ -52,9 +56,8 @@ export async function startDemoService({
   const stateDir = join(dir, "state");
   await mkdir(join(dir, "agents"), { recursive: true });
   await copyFile(join(packageFolder, "agents/reception.yaml"), join(dir, "agents/reception.yaml"));
-  const { ari, ami } = asterisk;
   const config = {
-    engines: { asterisk: { ari, ami } },
+    engines: "engines" in pbx ? pbx.engines : { asterisk: { ari: pbx.asterisk.ari, ami: pbx.asterisk.ami } },
     agents: join(dir, "agents"),
     server: { port },
     log: { format: "json" },

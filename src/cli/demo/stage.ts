@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { prepareAsterisk, type RunningAsterisk, startAsterisk } from "../../../deploy/engines/asterisk.ts";
 import { preparePackages } from "../../../deploy/engines/packages.ts";
 import { readWav } from "../../audio/wav.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -12,6 +11,7 @@ import type { TextToSpeech } from "../../conversation/providers.ts";
 import { providers } from "../../providers/index.ts";
 import { makePrompts } from "../prompts.ts";
 import { answering, spoken } from "./actors.ts";
+import { type DemoEngine, type DemoPbx, prepareDemoPbx } from "./pbx.ts";
 import { type Actors, LINES, type Line } from "./scenes.ts";
 import type { Screen } from "./screen.ts";
 import { type DemoService, startDemoService } from "./service.ts";
@@ -23,12 +23,16 @@ const RING_MS = 600;
 export const NUMBER = "4100";
 
 export interface Stage {
-  readonly asterisk: RunningAsterisk;
+  readonly pbx: DemoPbx;
   readonly service: DemoService;
   readonly actors: Actors;
 }
 
 export interface StageOptions {
+  /** Default: Asterisk. */
+  readonly engine?: DemoEngine;
+  /** Where FreeSWITCH is installed. */
+  readonly prefix?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly screen: Screen;
@@ -37,30 +41,30 @@ export interface StageOptions {
   readonly undo: AsyncDisposableStack;
 }
 
-/** Prepares and starts everything that a call needs: Asterisk with the shipped files, the service, two phones, their words. */
-export async function setStage({ clock, log, screen, signal, undo }: StageOptions): Promise<Stage> {
+/** Prepares and starts everything that a call needs: a PBX with the shipped files, the service, two phones, their words. */
+export async function setStage(options: StageOptions): Promise<Stage> {
+  const { engine = "asterisk", prefix, clock, log, screen, signal, undo } = options;
   const progress = (line: string): void => screen.progress(line);
-  const install = await prepareAsterisk({ progress, signal });
-  await preparePackages(["pocketsphinx", "pocketsphinx-en-us"], { progress, signal });
   const dir = await mkdtemp(join(tmpdir(), "sidetone-demo-"));
   undo.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+  const sounds = join(dir, "prompts");
+  const phones = ["caller", "support", "own"];
+  const startPbx = await prepareDemoPbx({ engine, prefix, phones, sounds, progress, signal });
+  await preparePackages(["pocketsphinx", "pocketsphinx-en-us"], { progress, signal });
   const voice = providers.tts.flite.create(providers.tts.flite.schema.parse({}), { clock, log });
   undo.defer(() => voice.close());
 
   progress("making the menu's prompts");
-  const sounds = join(dir, "prompts");
   await makePrompts({
     list: join(packageFolder, "deploy/prompts/en.yaml"),
     out: sounds,
     voice: { tts: voice, voice: "slt", language: "en" },
   });
-  progress(`starting Asterisk ${install.version} with the files of asterisk/`);
-  const phones = ["caller", "support", "own"].map((name) => ({ name }));
-  const asterisk = await startAsterisk({ install, phones, sounds, signal });
-  undo.defer(() => asterisk.stop());
+  const pbx = await startPbx();
+  undo.defer(() => pbx.stop());
   progress("starting Sidetone through its supervisor");
   const service = await startDemoService({
-    asterisk,
+    engines: pbx.engines,
     dir,
     clock,
     settings: { recording: { mode: "agent", consent: "none" } },
@@ -90,13 +94,12 @@ export async function setStage({ clock, log, screen, signal, undo }: StageOption
     screen,
     signal,
   };
-  return { asterisk, service, actors };
+  return { pbx, service, actors };
 
   function openPhone(name: string): Phone {
-    const account = asterisk.phones.find((phone) => phone.name === name);
-    if (!account) throw new Error(`Asterisk has no phone "${name}"`);
-    const pbx = { transport: "ws", url: account.wsUrl } as const;
-    return new Phone({ pbx, user: name, password: account.password }, { clock, log });
+    const account = pbx.phones.find((phone) => phone.name === name);
+    if (!account) throw new Error(`the PBX has no phone "${name}"`);
+    return new Phone({ pbx: pbx.address(name), user: name, password: account.password }, { clock, log });
   }
 }
 
