@@ -2,9 +2,13 @@ import { anthropic } from "./llm/anthropic.ts";
 import { openai } from "./llm/openai.ts";
 import { scripted } from "./llm/scripted.ts";
 import type { ProviderModule, Stage } from "./module.ts";
+import { assemblyai } from "./stt/assemblyai.ts";
 import { deepgram } from "./stt/deepgram.ts";
 import { flux } from "./stt/flux.ts";
+import { openaiTranscription } from "./stt/openai-transcription.ts";
 import { pocketsphinx } from "./stt/pocketsphinx.ts";
+import { vosk } from "./stt/vosk.ts";
+import { wyoming } from "./stt/wyoming.ts";
 import { cartesia } from "./tts/cartesia.ts";
 import { elevenlabs } from "./tts/elevenlabs.ts";
 import { flite } from "./tts/flite.ts";
@@ -19,7 +23,7 @@ type Registry = { readonly [S in Stage]: Readonly<Record<string, ProviderModule<
 /** Every provider there is, by stage and by the name that the configuration calls it: one line each. */
 export const providers = {
   vad: { fvad, silero },
-  stt: { pocketsphinx, deepgram, flux },
+  stt: { pocketsphinx, deepgram, flux, assemblyai, "openai-transcription": openaiTranscription, vosk, wyoming },
   llm: { anthropic, openai, scripted },
   tts: { cartesia, elevenlabs, flite, "openai-speech": openaiSpeech },
 } as const satisfies Registry;

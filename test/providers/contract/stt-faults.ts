@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { SampleRate } from "../../../src/audio/frame.ts";
 import { samplesPerFrame } from "../../../src/audio/frame.ts";
 import type { Hearing, ProviderErrorCode, SpeechToText, Transcript } from "../../../src/conversation/providers.ts";
@@ -21,6 +21,8 @@ interface Options {
   readonly create: () => SpeechToText;
   readonly server: () => FakeRecogniser;
   readonly rate: SampleRate;
+  /** Connections of one utterance: 2 where the next one's is opened with its end. */
+  readonly attempts?: number;
   /** Whether it has words to show before the pause. */
   readonly partials?: boolean;
   /** What these faults must be called, where it is not the usual. Undefined: this one cannot be played. */
@@ -46,7 +48,10 @@ export function push(hearing: Hearing, pcm: Int16Array, rate: SampleRate): void 
 }
 
 /** What every recogniser at the other end of a connection must do when the other end fails. */
-export function describeFaults(name: string, { create, server, rate, partials = true, expected = {} }: Options): void {
+export function describeFaults(
+  name: string,
+  { create, server, rate, partials = true, attempts = 1, expected = {} }: Options,
+): void {
   describe(`${name}, when its server fails`, () => {
     let over: AbortController;
     const open = (stt = create()) => stt.open({ rate, language: "en", hints: [], signal: over.signal });
@@ -55,6 +60,16 @@ export function describeFaults(name: string, { create, server, rate, partials = 
       for await (const transcript of hearing.transcripts) if (transcript.final) return transcript;
       return undefined;
     };
+    // Whoever came before has arrived when this one is answered: from now on attempts can be counted.
+    beforeAll(async () => {
+      over = new AbortController();
+      const hearing = open();
+      say(hearing, "hello");
+      hearing.finish();
+      await final(hearing);
+      over.abort();
+      await vi.waitFor(() => expect(server().connections).toBe(0), { timeout: 3000 });
+    });
     beforeEach(() => {
       over = new AbortController();
     });
@@ -75,7 +90,7 @@ export function describeFaults(name: string, { create, server, rate, partials = 
       say(hearing, "book a table for two at seven tomorrow evening please");
       hearing.finish();
       await expect(final(hearing)).rejects.toMatchObject({ code });
-      expect(server().attempts - before).toBeLessThanOrEqual(1);
+      expect(server().attempts - before).toBeLessThanOrEqual(attempts);
       // What is pushed into a lost ear goes nowhere, and harms nobody.
       say(hearing, "hello");
       hearing.finish();

@@ -37,6 +37,8 @@ export interface LiveOptions {
   readonly batchMs: number;
   /** The server says something every now and then while somebody speaks. */
   readonly talkative: boolean;
+  /** Only sound goes out, with a little of what was before it: for servers that take utterances, and work for every second they get. */
+  readonly cut?: boolean;
   /** Begins to connect, and returns at once. */
   connect(hearing: LiveHearing): Wire;
 }
@@ -47,6 +49,9 @@ type Kept = Int16Array | Pause;
 const KEPT_MS = 10_000;
 const QUEUE = 200;
 const IDLE_MS = 1_000;
+// Where only sound goes out: so much of what was before it, and until so much quiet, or the pause, has come.
+const PREROLL_FRAMES = 20;
+const QUIET_FRAMES = 100;
 
 /** A caller's ear at the other end of a connection: what all those have in common. A loss is told, and nothing is opened again from here. */
 export class LiveHearing implements Hearing {
@@ -59,6 +64,10 @@ export class LiveHearing implements Hearing {
   readonly #wire: Wire;
   readonly #idle: Timer;
   readonly #onAbort = (): void => this.#close();
+  readonly #preroll: Int16Array[] = [];
+  #cutting = true;
+  #cutHeard = false;
+  #quietFrames = 0;
   #batched = 0;
   #pushedMs = 0;
   #startMs: number | undefined;
@@ -86,8 +95,34 @@ export class LiveHearing implements Hearing {
     this.#pushedAt = this.#options.clock.now();
     const frameMs = (pcm.length * 1000) / rate;
     this.#pushedMs += frameMs;
-    const { loud } = this.#gate.hear({ pcm, rate });
+    const { loud, begun } = this.#gate.hear({ pcm, rate });
     if (loud) this.#loud(frameMs);
+    if (this.#options.cut) this.#cut(pcm, { loud, begun });
+    else this.#append(pcm);
+  }
+
+  #cut(pcm: Int16Array, { loud, begun }: { loud: boolean; begun: boolean }): void {
+    this.#quietFrames = loud ? 0 : this.#quietFrames + 1;
+    if (!this.#cutting) {
+      this.#append(pcm);
+      if (this.#quietFrames >= QUIET_FRAMES) this.#shut();
+      return;
+    }
+    this.#preroll.push(pcm.slice());
+    if (this.#preroll.length > PREROLL_FRAMES) this.#preroll.shift();
+    if (!begun) return;
+    this.#cutting = false;
+    this.#cutHeard = true;
+    for (const before of this.#preroll.splice(0)) this.#append(before);
+  }
+
+  #shut(): void {
+    this.#flush();
+    this.#cutting = true;
+    this.#preroll.length = 0;
+  }
+
+  #append(pcm: Int16Array): void {
     for (let at = 0; at < pcm.length; ) {
       const part = pcm.subarray(at, at + this.#batch.length - this.#batched);
       this.#batch.set(part, this.#batched);
@@ -99,10 +134,13 @@ export class LiveHearing implements Hearing {
 
   finish(): void {
     if (this.#closed) return;
-    this.#flush();
+    const { cut } = this.#options;
+    if (cut) this.#shut();
+    else this.#flush();
     const atMs = this.#pushedMs;
-    const loud = this.#startMs !== undefined;
-    const pause = { atMs, loud, startMs: this.#startMs ?? atMs, endMs: loud ? this.#loudMs : atMs };
+    const loud = cut ? this.#cutHeard : this.#startMs !== undefined;
+    this.#cutHeard = false;
+    const pause: Pause = { atMs, loud, startMs: this.#startMs ?? atMs, endMs: loud ? this.#loudMs : atMs };
     this.#startMs = undefined;
     if (this.#ready) this.#ask(pause);
     else this.#keep(pause);
@@ -155,6 +193,15 @@ export class LiveHearing implements Hearing {
     if (!answered) return;
     answered.timer?.cancel();
     this.say({ ...transcript, final: true }, answered.pause);
+    this.#settle();
+  }
+
+  /** Pauses without sound need no server. */
+  #settle(): void {
+    for (let next = this.#pauses[0]; next && this.#options.cut && !next.pause.loud; next = this.#pauses[0]) {
+      this.#pauses.shift();
+      this.say({ text: "", final: true }, next.pause);
+    }
   }
 
   /** The connection is gone, or good for nothing. */
@@ -192,7 +239,13 @@ export class LiveHearing implements Hearing {
   }
 
   #ask(pause: Pause): void {
-    const { clock, deadlines } = this.#options;
+    const { clock, deadlines, cut } = this.#options;
+    if (cut && !pause.loud) {
+      // Nobody has anything to understand; what was before it is answered first.
+      this.#pauses.push({ pause, timer: undefined });
+      this.#settle();
+      return;
+    }
     this.#pauses.push({ pause, timer: clock.after(deadlines.finalMs, () => this.#late(pause)) });
     this.#wire.finish(pause);
   }
