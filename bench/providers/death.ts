@@ -122,6 +122,7 @@ function heard(
         usage() {},
         audio() {},
         words() {},
+        usage() {},
         done: () => resolve(),
         failed: (_, error) => reject(error),
       },
