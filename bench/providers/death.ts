@@ -122,7 +122,6 @@ function heard(
         usage() {},
         audio() {},
         words() {},
-        usage() {},
         done: () => resolve(),
         failed: (_, error) => reject(error),
       },
