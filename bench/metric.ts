@@ -1,5 +1,6 @@
 import type { Clock } from "../src/base/clock.ts";
 import type { PbxStage } from "./engines/stage.ts";
+import type { Bed } from "./worker/bed.ts";
 
 /** What a metric shall reach. `of`: which part of its samples; "value" where there is one figure only. */
 export interface Aim {
@@ -43,6 +44,8 @@ export interface Bench {
   readonly wants: (metric: string) => boolean;
   /** A PBX with Sidetone beside it, and a phone to call from: started for the first scenario that asks. */
   readonly stage: () => Promise<PbxStage>;
+  /** The worker alone, beside a fake Asterisk: likewise. */
+  readonly bed: () => Promise<Bed>;
   /** What must be undone at the end of this scenario, whatever happens. */
   readonly undo: AsyncDisposableStack;
 }

@@ -1,8 +1,14 @@
 import type { Metric } from "./metric.ts";
+import { bargeIn } from "./pbx/barge-in.ts";
+import { calm } from "./pbx/calm.ts";
 import { hangs, kills } from "./pbx/failover.ts";
 import { greeting } from "./pbx/greeting.ts";
+import { leak } from "./pbx/leak.ts";
 import { concurrent, setup } from "./pbx/load.ts";
+import { reply } from "./pbx/reply.ts";
 import { death } from "./providers/death.ts";
+import { loop } from "./worker/loop.ts";
+import { capacity, worker } from "./worker/worker.ts";
 
 /** Every figure there is, in the order of the table: one entry each. Those of one scenario are measured in the same run. */
 export const metrics: readonly Metric[] = [
@@ -11,6 +17,36 @@ export const metrics: readonly Metric[] = [
     what: "Answer to the greeting's first sound.",
     aims: [{ of: "p95", atMost: 100 }],
     scenario: greeting,
+  },
+  {
+    name: "reply_overhead_ms",
+    what: "What our code adds to a reply: last caller packet to first agent packet, minus the pause and the providers' 430 ms.",
+    aims: [
+      { of: "p50", atMost: 25 },
+      { of: "p95", atMost: 40 },
+    ],
+    scenario: reply,
+  },
+  {
+    name: "barge_in_ms",
+    what: "The caller's first audible packet to the agent's last one.",
+    aims: [
+      { of: "p50", atMost: 80 },
+      { of: "p95", atMost: 120 },
+    ],
+    scenario: bargeIn,
+  },
+  {
+    name: "false_barge_in_rate",
+    what: "Replies lost to coughs, back-channels and 10 s of noise 15 dB below the caller.",
+    aims: [{ of: "value", atMost: 0.02 }],
+    scenario: calm,
+  },
+  {
+    name: "missed_barge_in_rate",
+    what: "Interruptions that did not end the reply, on the same lines.",
+    aims: [{ of: "value", atMost: 0.02 }],
+    scenario: calm,
   },
   {
     name: "failover_kill_ms",
@@ -53,5 +89,60 @@ export const metrics: readonly Metric[] = [
     what: "The longest silence in an answer whose model or voice dies in mid-sentence.",
     aims: [{ of: "p95", atMost: 700 }],
     scenario: death,
+  },
+  {
+    name: "leak_kb_per_call",
+    what: "The worker's memory after 1,000 calls against after 100, for each call.",
+    aims: [{ of: "value", below: 1 }],
+    scenario: leak,
+  },
+  {
+    name: "worker_overhead_ms",
+    what: "The worker alone, 100 calls: from the caller's last speech frame to the agent's first, minus the pause and the providers' 430 ms.",
+    aims: [
+      { of: "p50", atMost: 2 },
+      { of: "p95", atMost: 5 },
+      { of: "p99", atMost: 20 },
+    ],
+    scenario: worker,
+  },
+  {
+    name: "worker_barge_in_ms",
+    what: "The worker alone, 100 calls: the caller's first speech frame to the agent's last one played.",
+    aims: [
+      { of: "p50", atMost: 60 },
+      { of: "p95", atMost: 100 },
+    ],
+    scenario: worker,
+  },
+  {
+    name: "worker_cpu_cores",
+    what: "The worker alone, 100 calls: cores in use, all threads.",
+    aims: [{ of: "value", atMost: 0.25 }],
+    scenario: worker,
+  },
+  {
+    name: "worker_rss_kb_per_call",
+    what: "The worker alone: memory in RAM that each of 100 calls adds.",
+    aims: [{ of: "value", atMost: 500 }],
+    scenario: worker,
+  },
+  {
+    name: "worker_loop_lag_ms",
+    what: "The worker alone, 100 calls: how late its timers are.",
+    aims: [{ of: "p99", below: 5 }],
+    scenario: worker,
+  },
+  {
+    name: "worker_calls_per_core",
+    what: "Calls that one core carries, frames' lateness below 20 ms at p95.",
+    aims: [{ of: "value", atLeast: 400 }],
+    scenario: capacity,
+  },
+  {
+    name: "loop_blocks",
+    what: "The worker alone, 50 calls: how often in 30 s its event loop is held for longer than 5 ms, and by what.",
+    aims: [{ of: "value", atMost: 3 }],
+    scenario: loop,
   },
 ];

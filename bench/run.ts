@@ -1,9 +1,13 @@
 import { systemClock } from "../src/base/clock.ts";
+import { agents } from "./agents.ts";
 import { stages } from "./engines/index.ts";
 import type { PbxStage } from "./engines/stage.ts";
 import { loadNow, type Machine, machineOf, versionsOf } from "./machine.ts";
 import { type Bench, ENOUGH_TRIALS, type Metric, type Scenario } from "./metric.ts";
 import { type Result, resultsOf } from "./result.ts";
+import { type Bed, makeBed } from "./worker/bed.ts";
+import { INSPECTABLE } from "./worker/inspector.ts";
+import { startProviders } from "./worker/provided.ts";
 
 export interface RunOptions {
   readonly metrics: readonly Metric[];
@@ -26,7 +30,8 @@ export interface Report {
 export async function runBench({ metrics, engine, trials, signal, progress }: RunOptions): Promise<Report> {
   await using undo = new AsyncDisposableStack();
   let stage: Promise<PbxStage> | undefined;
-  const bench = (scenario: AsyncDisposableStack): Bench => ({
+  let bed: Promise<Bed> | undefined;
+  const bench = (own: AsyncDisposableStack): Bench => ({
     clock: systemClock,
     signal,
     trials,
@@ -37,7 +42,11 @@ export async function runBench({ metrics, engine, trials, signal, progress }: Ru
       stage ??= setStage(engine, { signal, progress, undo });
       return stage;
     },
-    undo: scenario,
+    bed() {
+      bed ??= makeBed({ clock: systemClock, signal, progress, undo });
+      return bed;
+    },
+    undo: own,
   });
   const before = loadNow();
   const [results, notes, failures]: [Result[], string[], string[]] = [[], [], []];
@@ -56,7 +65,11 @@ export async function runBench({ metrics, engine, trials, signal, progress }: Ru
       failures.push(`${scenario.name} failed: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  const pbx = stage && { name: engine, version: (await stage).version };
+  const version = await stage?.then(
+    (set) => set.version,
+    () => undefined,
+  );
+  const pbx = version === undefined ? undefined : { name: engine, version };
   const machine = machineOf({ before, after: loadNow() });
   return { machine, versions: versionsOf(pbx), results, notes, failures };
 }
@@ -67,11 +80,12 @@ function byScenario(metrics: readonly Metric[]): Map<Scenario, Metric[]> {
   return groups;
 }
 
-function setStage(
+async function setStage(
   engine: string,
   parts: { signal: AbortSignal; progress: (line: string) => void; undo: AsyncDisposableStack },
 ): Promise<PbxStage> {
   const set = stages[engine];
   if (!set) throw new Error(`there is no stage for "${engine}"`);
-  return set({ ...parts, clock: systemClock, settings: {}, agents: {} });
+  const { settings: providers } = await startProviders(parts);
+  return await set({ ...parts, clock: systemClock, settings: { providers }, agents, env: INSPECTABLE });
 }

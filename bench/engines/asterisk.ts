@@ -22,6 +22,7 @@ export async function asteriskStage({
   undo,
   settings,
   agents,
+  env,
 }: StageOptions): Promise<PbxStage> {
   const install = await prepareAsterisk({ progress, signal });
   await preparePackages(["pocketsphinx", "pocketsphinx-en-us"], { progress, signal });
@@ -44,6 +45,7 @@ export async function asteriskStage({
     asterisk,
     dir,
     clock,
+    env,
     settings: {
       defaultAgent: "reception",
       limits: { calls: MAX_CALLS },

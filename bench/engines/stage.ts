@@ -24,6 +24,8 @@ export interface StageOptions {
   readonly settings: Readonly<Record<string, unknown>>;
   /** More agents: the file's name and its text. */
   readonly agents: Readonly<Record<string, string>>;
+  /** More of the service's environment. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export type SetStage = (options: StageOptions) => Promise<PbxStage>;

@@ -7,6 +7,7 @@ import { answeredMs, inCall, latenessOf, step } from "./call.ts";
 const KILLS = 50;
 const SPEAKING_MS = 400;
 const MENU_WITHIN_MS = 5000;
+const HEARD_BY_MS = 2600;
 const STALLS = 3;
 const STALL_MS = 350;
 
@@ -30,9 +31,12 @@ async function hurt(
     await before?.(pid, leg);
     const sinceMs = clock.now();
     process.kill(pid, by);
+    // To look for the sound is work, during which packets wait: so it is looked for when it has been heard.
+    await clock.sleep(HEARD_BY_MS, signal);
+    const lateMs = latenessOf(leg);
     const found = await heardSound(leg, { sound: menu, sinceMs, withinMs: MENU_WITHIN_MS, clock, signal });
     const lost = leg.signal.aborted || found === undefined;
-    return { menuMs: found === undefined ? undefined : found - sinceMs, lost, lateMs: latenessOf(leg) };
+    return { menuMs: found === undefined ? undefined : found - sinceMs, lost, lateMs };
   });
 }
 

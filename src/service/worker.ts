@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { systemClock } from "../base/clock.ts";
 import { codeOf, messageOf, OutsideError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -67,6 +68,8 @@ export async function runWorker(file: string): Promise<void> {
   if (faults) log.error({ faults }, "the configuration has faults; the last good one is used");
   Object.assign(life, { config, log });
   life.service = await start(config, { log, sink, lifeline, restarts });
+  // Kept for the worker that takes over when this one dies.
+  flushCompileCache();
   lifeline.ready();
 }
 

@@ -12,7 +12,7 @@ export interface Printed {
 /** Runs the bench as a user does. */
 export const runBenchCommand = (...args: readonly string[]): Promise<Printed> =>
   new Promise((resolvePrinted) => {
-    const options = { cwd: ROOT, timeout: 170_000, killSignal: "SIGTERM" } as const;
+    const options = { cwd: ROOT, timeout: 280_000, killSignal: "SIGTERM" } as const;
     const child = execFile("bin/node", ["bench/main.ts", ...args], options, (_error, stdout, stderr) =>
       resolvePrinted({ status: child.exitCode ?? -1, stdout, stderr }),
     );

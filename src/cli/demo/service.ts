@@ -43,12 +43,15 @@ export async function startDemoService({
   dir,
   clock,
   settings = {},
+  env = {},
   ...pbx
 }: DemoEngines & {
   dir: string;
   clock: Clock;
   /** More of sidetone.yaml. */
   settings?: Readonly<Record<string, unknown>>;
+  /** More of the environment. */
+  env?: Readonly<Record<string, string>>;
 }): Promise<DemoService> {
   const port = await freePort();
   const configFile = join(dir, "sidetone.yaml");
@@ -65,7 +68,7 @@ export async function startDemoService({
     ...settings,
   };
   await writeFile(configFile, stringify(config), { mode: 0o600 });
-  const child = await spawnService(configFile, logFile);
+  const child = await spawnService(configFile, logFile, env);
   const url = `http://127.0.0.1:${port}`;
   const get = (path: string, signal: AbortSignal): Promise<Response> =>
     fetch(url + path, { signal, headers: { authorization: `Bearer ${readToken(stateDir) ?? ""}` } });
@@ -99,7 +102,11 @@ export async function startDemoService({
   };
 }
 
-async function spawnService(configFile: string, logFile: string): Promise<ChildProcess> {
+async function spawnService(
+  configFile: string,
+  logFile: string,
+  env: Readonly<Record<string, string>>,
+): Promise<ChildProcess> {
   const log = await open(logFile, "a", 0o600);
   try {
     const args = ["--disable-warning=ExperimentalWarning", MAIN, "run", "--config", configFile];
@@ -107,7 +114,11 @@ async function spawnService(configFile: string, logFile: string): Promise<ChildP
     // With setpriv it goes also when we are killed and cannot end anything.
     const setpriv = await findProgram("setpriv");
     const [program = "", ...rest] = [...(setpriv ? [setpriv, "--pdeathsig", "TERM"] : []), process.execPath, ...args];
-    const child = spawn(program, rest, { detached: true, stdio: ["ignore", log.fd, log.fd] });
+    const child = spawn(program, rest, {
+      detached: true,
+      stdio: ["ignore", log.fd, log.fd],
+      env: { ...process.env, ...env },
+    });
     await once(child, "spawn");
     return child;
   } finally {

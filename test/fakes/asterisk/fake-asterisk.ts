@@ -87,6 +87,8 @@ export class FakeAsterisk {
     this.#http = createServer((request, response) => void this.#onRequest(request, response));
     this.#http.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
+      // A controller that was killed is no fault of the PBX.
+      socket.on("error", () => {});
       socket.on("close", () => this.#sockets.delete(socket));
     });
     this.#http.on("upgrade", (request, socket, head) => this.#onUpgrade(sockets, request, socket, head));

@@ -18,13 +18,15 @@ const XON_FRAMES = 800;
 const MAX_TEXT_BYTES = 128;
 
 const bytesOf = (pcm: Int16Array): Uint8Array => new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength);
-const pcmOf = (data: Uint8Array): Int16Array => new Int16Array(Uint8Array.from(data).buffer);
+const pcmOf = (data: Uint8Array): Int16Array => new Int16Array(new Uint8Array(data).buffer);
 
 /** chan_websocket: a queue of 20 s that Asterisk empties in real time, JSON control of at most 128 bytes. */
 export class WebsocketMedia implements FakeMedia {
   /** Commands that were obeyed. */
   readonly commands: string[] = [];
   onCommand: (command: string) => void = () => {};
+  /** A frame that the controller sent, as it came; the buffer is the socket's. */
+  onFrame: (data: Buffer) => void = () => {};
   queue: Int16Array[] = [];
   discarded = 0;
   ignoredTexts = 0;
@@ -85,6 +87,7 @@ export class WebsocketMedia implements FakeMedia {
       this.discarded++;
       return;
     }
+    this.onFrame(data);
     this.queue.push(pcmOf(data));
     if (this.#off || this.queue.length < XOFF_FRAMES) return;
     this.#off = true;

@@ -1,0 +1,36 @@
+import type { Findings, Scenario } from "../metric.ts";
+import { type Block, blocksOf } from "./blocks.ts";
+import { orderOf } from "./worker.ts";
+
+const CALLS = 50;
+const MEASURE_MS = 30_000;
+const OVER_MS = 5;
+const SAMPLE_US = 500;
+const SHOWN = 12;
+
+const textOf = ({ ms, where }: Block): string =>
+  `${ms.toFixed(1)} ms: ${where.map(({ name, ms: part }) => `${name} ${part.toFixed(1)}`).join("; ")}`;
+
+/** What holds the event loop of a worker with 50 calls for longer than 5 ms: told one by one, by a CPU profile. */
+export const loop: Scenario = {
+  name: "loop",
+  async run(bench): Promise<Findings> {
+    const bed = await bench.bed();
+    const [calls, ms] = bench.smoke ? [2, 4000] : [CALLS, MEASURE_MS];
+    await bed.load(orderOf(bench.smoke ? 1 : 10, bench.smoke ? 100 : 5000));
+    let blocks: Block[] = [];
+    const report = await bed.load(orderOf(calls, ms), async () => {
+      await bed.inspector.startProfile({ everyUs: SAMPLE_US });
+      await bench.clock.sleep(ms - 500, bench.signal);
+      blocks = blocksOf(await bed.inspector.stopProfile(), OVER_MS);
+    });
+    return {
+      values: { loop_blocks: blocks.length },
+      notes: [
+        `${report.calls} calls for ${ms / 1000} s: ${blocks.length} times longer than ${OVER_MS} ms`,
+        ...blocks.slice(0, SHOWN).map(textOf),
+      ],
+      lateMs: report.ownLateMs,
+    };
+  },
+};

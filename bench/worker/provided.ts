@@ -1,0 +1,33 @@
+import type { ChildProcess } from "node:child_process";
+import { nextMessage, startChild } from "./child.ts";
+
+interface ProvidersUp {
+  readonly type: "up";
+  readonly deepgram: string;
+  readonly openai: string;
+  readonly elevenlabs: string;
+}
+
+/** So many connections are enough for all replies of a load test that are spoken at the same time. */
+const VOICE_CONNECTIONS = 100;
+
+/** Starts the providers of fixed latencies, and returns what `providers` in sidetone.yaml says of them. */
+export async function startProviders({ undo, signal }: { undo: AsyncDisposableStack; signal: AbortSignal }): Promise<{
+  child: ChildProcess;
+  settings: Readonly<Record<string, unknown>>;
+}> {
+  const child = startChild("providers.ts", undo);
+  const { deepgram, openai, elevenlabs } = await nextMessage<ProvidersUp, "up">(child, "up", signal);
+  const settings = {
+    ears: { type: "deepgram", url: deepgram, apiKey: "bench" },
+    model: { type: "openai", baseUrl: openai, model: "fake" },
+    voice: {
+      type: "elevenlabs",
+      baseUrl: elevenlabs.replace(/^http/, "ws"),
+      apiKey: "bench",
+      voice: "anna",
+      connections: VOICE_CONNECTIONS,
+    },
+  };
+  return { child, settings };
+}

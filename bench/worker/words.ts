@@ -1,0 +1,4 @@
+/** What every caller of the load test says, and what every answer is: long enough to be talked over. */
+export const QUESTION = "Could you tell me more about that?";
+export const ANSWER =
+  "We are open from nine in the morning until six in the evening. On Saturday we close at noon, and on Sunday nobody is there.";
