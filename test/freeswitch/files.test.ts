@@ -96,6 +96,13 @@ describe("the files for FreeSWITCH", () => {
     }
   });
 
+  test("FreeSWITCH sends no silence of its own while a call is lent: it would stand between the agent's frames", () => {
+    const names = extensions
+      .filter(({ actions }) => actions.some(({ data }) => data.startsWith("send_silence_when_idle=")))
+      .map(({ name }) => name);
+    expect(names).toEqual(["sidetone-menu"]);
+  });
+
   test("nothing that a caller chose stands in an argument", () => {
     const callers = /caller_id|sip_(?:from|to|h_|req|contact|user_agent)|destination_number|rdnis|switch_r_sdp/i;
     for (const { name, actions, inline, text } of extensions) {

@@ -6,7 +6,7 @@ import { Pbx, PHONE_HZ, PROMPT_HZ, type Worker } from "./pbx.ts";
 const AGENT_HZ = 1_900;
 const SECOND_AGENT_HZ = 2_300;
 const MENU_MS = 100;
-const ROUNDS = 10;
+const ROUNDS = 30;
 
 let pbx: Pbx;
 beforeAll(async () => {

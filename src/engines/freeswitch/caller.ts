@@ -46,7 +46,14 @@ export const wideband = (rateHz: number): 8000 | 16_000 => (rateHz >= 16_000 ? 1
 /** The number out of `<sip:777@trunk>;reason=…`; the first of several, which is the last who diverted. */
 function diversionIn(data: ReadonlyMap<string, string>): string {
   const header = variableIn(data, "sip_h_Diversion") || variableIn(data, "sip_Diversion");
-  return printable(/<?(?:sips?|tel):([^@;>]+)/i.exec(header)?.[1] ?? data.get("Caller-RDNIS") ?? "");
+  return printable(/<?(?:sips?|tel):([^@;>]+)/i.exec(header)?.[1] ?? redirected(data));
+}
+
+/** Where it was called before, without a header. The dialplan's own transfer of the dialled number leaves that number there, and is no diversion. */
+function redirected(data: ReadonlyMap<string, string>): string {
+  const number = data.get("Caller-RDNIS") ?? "";
+  const own = [variableIn(data, VARIABLE.to), data.get("Caller-Destination-Number"), variableIn(data, "sip_req_user")];
+  return own.includes(number) || number.startsWith("sidetone-") ? "" : number;
 }
 
 // Callers choose these; line breaks and the like are good for nothing but mischief.
