@@ -39,7 +39,7 @@ const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 // What the kernel has not taken when so much waits is too old to be sent.
 const MAX_UNSENT_BYTES = 1024 * 1024;
 // Headers that a redirect to another host must not carry along. (ws itself drops `authorization` alone.)
-const SECRET_HEADERS = /key|token|secret|auth|cookie/i;
+const SECRET_HEADERS = /^(?!sec-websocket-).*(key|token|secret|auth|cookie)/i;
 
 /**
  * One websocket to a provider, tried once: whoever wants another one opens another one. TLS certificates are always verified;

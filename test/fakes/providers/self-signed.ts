@@ -1,0 +1,21 @@
+/** A certificate for localhost that nobody vouches for, and its key: for tests on loopback, and good for nothing else. */
+export const selfSigned = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgeIS3NNDMUutzpuX1
+T8ENMe8l5ACbyGjVwmTluPESxRahRANCAAQ2hBuCqDLTNkUuqMqecEZ72CaIAQm6
+YEb+5wEfGZk5U+v+w2EwxxeVzcTb3J2CCK6vp85eGq1Muonhu57aItaN
+-----END PRIVATE KEY-----
+`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBljCCATugAwIBAgIUIL9VDcsGnvTuY3TIdmC1ljSJtrYwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNTIyMzU1MFoYDzIxMjYxMTAx
+MjIzNTUwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQ2hBuCqDLTNkUuqMqecEZ72CaIAQm6YEb+5wEfGZk5U+v+w2EwxxeV
+zcTb3J2CCK6vp85eGq1Muonhu57aItaNo2kwZzAdBgNVHQ4EFgQUTAgAKKRJM2dI
+5aZPmvEaqurwy2wwHwYDVR0jBBgwFoAUTAgAKKRJM2dI5aZPmvEaqurwy2wwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SQAwRgIhAIUmSfOEEPTDa+bTesTfFm4J0c74JITGK9ae1s7+99V3AiEAiA7hXK66
+wu4rGnSk+rjtPxdiwWgFEax/o0wxDc8C69E=
+-----END CERTIFICATE-----
+`,
+};
