@@ -1,6 +1,6 @@
-import type { Frame } from "../audio/frame.ts";
+import { type Frame, type SampleRate, samplesPerFrame } from "../audio/frame.ts";
 import { connectFirst, firstToAnswer, type LadderOptions, peekNext, type Rung, Standing } from "./ladder.ts";
-import type { SpeakOptions, TextToSpeech, WordTime } from "./providers.ts";
+import type { KeptSpeech, SpeakOptions, TextToSpeech, WordTime } from "./providers.ts";
 import { Playing, Saying } from "./saying.ts";
 import { MS_PER_CHARACTER, weightOf, wordsAfter } from "./spoken.ts";
 import { WordClock } from "./word-clock.ts";
@@ -50,6 +50,17 @@ export class LadderVoice implements TextToSpeech {
     const reply = this.#replies.get(signal) ?? { rung: undefined, playing: new Playing(clock) };
     this.#replies.set(signal, reply);
     const candidates = this.#order(reply.rung);
+    const atHand = this.#atHand(piece, candidates, how);
+    if (atHand) {
+      if (atHand.rung !== this.#options.rungs[0]) reply.rung = atHand.rung;
+      if (atHand.speech.words.length > 0) how.onWords?.(atHand.speech.words);
+      for (const frame of framesOf(atHand.speech.pcm, how.rate)) {
+        if (signal.aborted) return;
+        reply.playing.add((frame.pcm.length * 1000) / how.rate);
+        yield frame;
+      }
+      return;
+    }
     let rest = piece;
     let beforeMs = 0;
     for (;;) {
@@ -98,6 +109,23 @@ export class LadderVoice implements TextToSpeech {
       if (rest === "") return;
       if (next === undefined) throw error;
     }
+  }
+
+  /**
+   * What whoever is to speak has said before, and kept. It says nothing of how that provider is now: no breaker hears of it. Of those
+   * behind it only where it is known to fail.
+   */
+  #atHand(
+    piece: string,
+    candidates: readonly VoiceRung[],
+    { voice, rate, language }: SpeakOptions,
+  ): { rung: VoiceRung; speech: KeptSpeech } | undefined {
+    for (const rung of candidates) {
+      const speech = rung.provider.kept?.(piece, { voice: this.#voiceOf(rung, voice), rate, language });
+      if (speech) return { rung, speech };
+      if (rung.breaker.state === "closed") return undefined;
+    }
+    return undefined;
   }
 
   /** Whoever speaks already comes first: a reply has one voice, as long as that lasts. */
@@ -160,4 +188,9 @@ class Pace {
 
 async function* only(piece: string): AsyncGenerator<string> {
   yield piece;
+}
+
+function* framesOf(pcm: Int16Array, rate: SampleRate): Generator<Frame> {
+  const samples = samplesPerFrame(rate);
+  for (let at = 0; at < pcm.length; at += samples) yield { pcm: pcm.subarray(at, at + samples), rate };
 }

@@ -134,6 +134,13 @@ export interface SpeakOptions {
   readonly onUsage?: (usage: Usage) => void;
 }
 
+/** A piece as it was spoken before, with the times of its words where the voice told them. */
+export interface KeptSpeech {
+  /** At the rate that was asked for. Do not write to it. */
+  readonly pcm: Int16Array;
+  readonly words: readonly WordTime[];
+}
+
 export interface TextToSpeech {
   readonly name: string;
   /**
@@ -143,7 +150,9 @@ export interface TextToSpeech {
   speak(text: AsyncIterable<string>, options: SpeakOptions): AsyncIterable<Frame>;
   /** As LanguageModel.connect, for a voice and a rate. */
   connect?(options: { voice: string; rate: SampleRate; language: string; signal: AbortSignal }): Promise<void>;
-  /** Makes these pieces (greetings, prompts) ready, so that `speak` has their first frame at once; a provider with a cache may keep them on disk. */
+  /** The piece's sound, where it is at hand: nobody is asked for it, and nothing is billed. */
+  kept?(piece: string, options: { voice: string; rate: SampleRate; language: string }): KeptSpeech | undefined;
+  /** Makes these pieces (greetings, prompts) ready, so that `kept` or `speak` has their first frame at once; a provider with a cache may keep them on disk. */
   prepare?(
     texts: readonly string[],
     options: { voice: string; rate: SampleRate; language: string; signal: AbortSignal },

@@ -15,6 +15,8 @@ export const countVoice = (voice: TextToSpeech, name: string, count: Count): Tex
   ...rest(voice),
   ...(voice.connect && { connect: voice.connect.bind(voice) }),
   speak: (text, options) => counted(voice.speak(text, options), { name, stage: "tts", count, ...options }),
+  // What is at hand is no request.
+  ...(voice.kept && { kept: voice.kept.bind(voice) }),
   ...(voice.prepare && { prepare: voice.prepare.bind(voice) }),
 });
 

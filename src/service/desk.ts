@@ -4,12 +4,12 @@ import type { Metrics } from "../base/metrics.ts";
 import { handleCall } from "../call/call.ts";
 import { type Cdr, type CdrStore, summaryOf } from "../call/cdr.ts";
 import type { Leg, Next } from "../call/engine.ts";
-import type { Agent } from "../conversation/agent.ts";
 import { converse } from "../conversation/conversation.ts";
 import type { LadderStep } from "../conversation/ladder.ts";
 import { defaultLimits } from "../conversation/limits.ts";
 import type { LiveCalls } from "../server/live.ts";
-import type { Generation, StaffedAgent } from "./generation.ts";
+import { connectAhead, rateOfCodec } from "./connect.ts";
+import type { Generation } from "./generation.ts";
 import { openRecord, type Record, recordRefusal } from "./record.ts";
 
 interface DeskOptions {
@@ -135,30 +135,30 @@ function logStep(step: LadderStep, log: Log): void {
   );
 }
 
-/** Connections are opened while the call is being answered: nobody waits for them, and what fails shows when it is needed. */
-function connect({ voice, language }: Agent, forCall: StaffedAgent["forCall"], signal: AbortSignal): void {
-  const { llm, tts } = forCall(() => {});
-  // Most callers come by telephone codecs.
-  void Promise.allSettled([llm.connect?.({ signal }), tts.connect?.({ voice, language, rate: 8000, signal })]);
-}
-
 /** One call, by the generation that it began with. */
 async function runCall(leg: Leg, generation: Generation, options: CallOptions): Promise<void> {
   const { clock, log } = options;
   const { agent, filler, forCall } = generation.agentFor(leg);
   const callLog = log.child({ call: leg.id, agent: agent.name });
-  connect(agent, forCall, leg.signal);
+  const { signal } = leg;
+  const rate = rateOfCodec(leg.codec);
+  connectAhead(
+    agent,
+    forCall(() => {}),
+    { rate, signal },
+  );
   await handleCall<Record>(leg, {
     log: callLog,
     openRecord: () => openRecord(leg, { ...options, agent: agent.name }),
     async converse(media, _leg, record) {
       const { observer } = record;
-      const { signal } = leg;
       const limits = defaultLimits;
       const providers = forCall((step) => {
         logStep(step, callLog);
         observer.fallback?.(step);
       });
+      // A codec that is not what its name promised.
+      if (media.rate !== rate) connectAhead(agent, providers, { rate: media.rate, signal });
       filler.prepare([media.rate], signal).catch((error: unknown) => callLog.debug({ err: error }, "no filler"));
       const parts = { media, leg, agent, providers, filler, clock, log: callLog, observer, limits, signal };
       const next = await converse(parts);

@@ -14,7 +14,7 @@ export class FakeLeg implements Leg {
   readonly trunk = "";
   readonly language = "en";
   readonly agent = "";
-  readonly codec = "ulaw";
+  readonly codec: string;
   readonly attempt = 1;
   readonly events = new BoundedQueue<LegEvent>(50);
   readonly #abort = new AbortController();
@@ -23,7 +23,8 @@ export class FakeLeg implements Leg {
   readonly given: Next[] = [];
   readonly sent: string[] = [];
 
-  constructor({ media }: { media: () => Promise<MediaStream> }) {
+  constructor({ media, codec = "ulaw" }: { media: () => Promise<MediaStream>; codec?: string }) {
+    this.codec = codec;
     this.#media = media;
   }
 

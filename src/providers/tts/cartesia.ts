@@ -7,6 +7,7 @@ import { characterPrice } from "../llm/bill.ts";
 import type { ProviderContext, ProviderModule } from "../module.ts";
 import { deadlines, serverUrl } from "../options.ts";
 import { type CartesiaKind, cartesiaProtocol } from "./cartesia/protocol.ts";
+import { keepSpoken } from "./kept.ts";
 import { Lines } from "./live/lines.ts";
 import type { Coding } from "./live/sound.ts";
 import { speakThrough } from "./live/speaking.ts";
@@ -35,7 +36,7 @@ export const cartesia: ProviderModule<"tts", typeof schema> = {
   name: "cartesia",
   schema,
   leavesHost: ({ baseUrl }) => hostBeyond(baseUrl),
-  create: (options, context) => createCartesia(options, context),
+  create: (options, context) => keepSpoken(createCartesia(options, context), options, context),
 };
 
 function createCartesia(options: z.output<typeof schema>, context: ProviderContext): TextToSpeech {

@@ -4,6 +4,7 @@ import { hostBeyond } from "../host.ts";
 import type { ProviderContext, ProviderModule } from "../module.ts";
 import { type ElevenLabsOptions, schema } from "./elevenlabs/options.ts";
 import { type ElevenLabsKind, elevenLabsProtocol } from "./elevenlabs/protocol.ts";
+import { keepSpoken } from "./kept.ts";
 import { Lines } from "./live/lines.ts";
 import type { Coding } from "./live/sound.ts";
 import { speakThrough } from "./live/speaking.ts";
@@ -19,7 +20,7 @@ export const elevenlabs: ProviderModule<"tts", typeof schema> = {
   name: "elevenlabs",
   schema,
   leavesHost: ({ baseUrl }) => hostBeyond(baseUrl),
-  create: (options, context) => createElevenLabs(options, context),
+  create: (options, context) => keepSpoken(createElevenLabs(options, context), options, context),
 };
 
 function createElevenLabs(

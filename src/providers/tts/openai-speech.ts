@@ -11,6 +11,7 @@ import { openClient } from "../llm/openai/client.ts";
 import type { ProviderContext, ProviderModule } from "../module.ts";
 import { deadlines, serverUrl } from "../options.ts";
 import { patiently } from "../patience.ts";
+import { keepSpoken } from "./kept.ts";
 import { resamplerFor, Sound } from "./live/sound.ts";
 import { speakableParts } from "./pieces.ts";
 
@@ -36,7 +37,7 @@ export const openaiSpeech: ProviderModule<"tts", typeof schema> = {
   name: "openai-speech",
   schema,
   leavesHost: ({ baseUrl }) => hostBeyond(baseUrl),
-  create: (options, context) => new OpenAiSpeech(options, context),
+  create: (options, context) => keepSpoken(new OpenAiSpeech(options, context), options, context),
 };
 
 class OpenAiSpeech implements TextToSpeech {

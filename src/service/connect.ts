@@ -1,0 +1,18 @@
+import type { SampleRate } from "../audio/frame.ts";
+import type { Agent } from "../conversation/agent.ts";
+import type { ConversationProviders } from "../conversation/conversation.ts";
+
+// As both PBXs name them. Whatever else there is carries more.
+const NARROW = /^(|ulaw|alaw|pcmu|pcma|gsm|g\.?72[369].*|ilbc|slin|l16|lpc10|adpcm|speex)$/i;
+
+/** What a call's sound is going to be, by the codec that its PBX names: known at ring, before there is any. */
+export const rateOfCodec = (codec: string): SampleRate => (NARROW.test(codec) ? 8000 : 16_000);
+
+/** Connections are opened while the call is being answered: nobody waits for them, and what fails shows when it is needed. */
+export function connectAhead(
+  { voice, language }: Agent,
+  { llm, tts }: Pick<ConversationProviders, "llm" | "tts">,
+  { rate, signal }: { rate: SampleRate; signal: AbortSignal },
+): void {
+  void Promise.allSettled([llm.connect?.({ signal }), tts.connect?.({ voice, language, rate, signal })]);
+}
