@@ -42,6 +42,28 @@ export function blocksOf(profile: Profile, overMs: number): Block[] {
   return blocks.sort((a, b) => b.ms - a.ms);
 }
 
+/** Where the time went, function by function without those below them: the dearest first, as parts of a core. */
+export function selfTimes(profile: Profile): { readonly name: string; readonly cores: number }[] {
+  const names = new Map(
+    profile.nodes.map(({ id, callFrame: { functionName, url } }) => [
+      id,
+      `${functionName || "(anonymous)"}${url === "" ? "" : ` ${shortened(url)}`}`,
+    ]),
+  );
+  const spent = new Map<string, number>();
+  let all = 0;
+  for (const [index, id] of profile.samples.entries()) {
+    const us = profile.timeDeltas[index + 1] ?? 0;
+    const name = names.get(id) ?? "";
+    all += us;
+    spent.set(name, (spent.get(name) ?? 0) + us);
+  }
+  return [...spent]
+    .filter(([name]) => name !== "(idle)")
+    .sort((a, b) => b[1] - a[1])
+    .map(([name, us]) => ({ name, cores: us / all }));
+}
+
 /** Every function on the stack, once; Node's own are left out unless there is no other. */
 function namesAbove(node: ProfileNode, nodes: Map<number, ProfileNode>, parents: Map<number, number>): Set<string> {
   const names = new Set<string>();

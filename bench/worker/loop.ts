@@ -1,5 +1,5 @@
 import type { Findings, Scenario } from "../metric.ts";
-import { type Block, blocksOf } from "./blocks.ts";
+import { type Block, blocksOf, selfTimes } from "./blocks.ts";
 import { orderOf } from "./worker.ts";
 
 const CALLS = 50;
@@ -19,16 +19,20 @@ export const loop: Scenario = {
     const [calls, ms] = bench.smoke ? [2, 4000] : [CALLS, MEASURE_MS];
     await bed.load(orderOf(bench.smoke ? 1 : 10, bench.smoke ? 100 : 5000));
     let blocks: Block[] = [];
+    let dearest: ReturnType<typeof selfTimes> = [];
     const report = await bed.load(orderOf(calls, ms), async () => {
       await bed.inspector.startProfile({ everyUs: SAMPLE_US });
       await bench.clock.sleep(ms - 500, bench.signal);
-      blocks = blocksOf(await bed.inspector.stopProfile(), OVER_MS);
+      const profile = await bed.inspector.stopProfile();
+      blocks = blocksOf(profile, OVER_MS);
+      dearest = selfTimes(profile).slice(0, SHOWN);
     });
     return {
       values: { loop_blocks: blocks.length },
       notes: [
         `${report.calls} calls for ${ms / 1000} s: ${blocks.length} times longer than ${OVER_MS} ms`,
         ...blocks.slice(0, SHOWN).map(textOf),
+        `dearest, in parts of a core: ${dearest.map(({ name, cores }) => `${name} ${cores.toFixed(3)}`).join("; ")}`,
       ],
       lateMs: report.ownLateMs,
     };
