@@ -9,6 +9,7 @@ import { openaiTranscription } from "./stt/openai-transcription.ts";
 import { pocketsphinx } from "./stt/pocketsphinx.ts";
 import { vosk } from "./stt/vosk.ts";
 import { wyoming } from "./stt/wyoming.ts";
+import { aura } from "./tts/aura.ts";
 import { cartesia } from "./tts/cartesia.ts";
 import { elevenlabs } from "./tts/elevenlabs.ts";
 import { flite } from "./tts/flite.ts";
@@ -25,5 +26,5 @@ export const providers = {
   vad: { fvad, silero },
   stt: { pocketsphinx, deepgram, flux, assemblyai, "openai-transcription": openaiTranscription, vosk, wyoming },
   llm: { anthropic, openai, scripted },
-  tts: { cartesia, elevenlabs, flite, "openai-speech": openaiSpeech },
+  tts: { aura, cartesia, elevenlabs, flite, "openai-speech": openaiSpeech },
 } as const satisfies Registry;

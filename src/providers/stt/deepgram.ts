@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { SpeechToText } from "../../conversation/providers.ts";
+import type { Sdk } from "../deepgram-line.ts";
 import { hostBeyond } from "../host.ts";
 import type { ProviderModule } from "../module.ts";
-import type { Sdk } from "./deepgram/line.ts";
 import { NovaWire } from "./deepgram/nova.ts";
 import { deepgramKeys } from "./deepgram/options.ts";
 import { deadlineKeys } from "./live/deadlines.ts";

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { ProviderError, type SpeechToText } from "../../conversation/providers.ts";
+import type { Sdk } from "../deepgram-line.ts";
 import { hostBeyond } from "../host.ts";
 import type { ProviderModule } from "../module.ts";
 import { FluxWire } from "./deepgram/flux.ts";
-import type { Sdk } from "./deepgram/line.ts";
 import { deepgramKeys } from "./deepgram/options.ts";
 import { deadlineKeys } from "./live/deadlines.ts";
 import { LiveHearing } from "./live/hearing.ts";

@@ -8,6 +8,7 @@ import type { ProviderContext, ProviderModule } from "../module.ts";
 import { deadlines, serverUrl } from "../options.ts";
 import { type CartesiaKind, cartesiaProtocol } from "./cartesia/protocol.ts";
 import { keepSpoken } from "./kept.ts";
+import { Line } from "./live/line.ts";
 import { Lines } from "./live/lines.ts";
 import type { Coding } from "./live/sound.ts";
 import { speakThrough } from "./live/speaking.ts";
@@ -43,10 +44,12 @@ function createCartesia(options: z.output<typeof schema>, context: ProviderConte
   const { clock, name: provider = "cartesia" } = context;
   const { connectMs, connections, firstMs, stallMs, price } = options;
   const lines = new Lines({
-    ...{ provider, clock, connectMs, connections },
-    contexts: CONTEXTS,
-    idleMs: IDLE_MS,
-    protocolOf: (kind) => cartesiaProtocol(provider, options, JSON.parse(kind) as CartesiaKind),
+    provider,
+    connections,
+    lineOf(kind, gone) {
+      const protocol = cartesiaProtocol(provider, options, JSON.parse(kind) as CartesiaKind);
+      return new Line({ protocol, clock, connectMs, contexts: CONTEXTS, idleMs: IDLE_MS, gone });
+    },
   });
   const codingOf = (rate: SampleRate): Coding => ({
     kind: options.coding === "mulaw" && rate === 8000 ? "mulaw" : "pcm",

@@ -5,6 +5,7 @@ import type { ProviderContext, ProviderModule } from "../module.ts";
 import { type ElevenLabsOptions, schema } from "./elevenlabs/options.ts";
 import { type ElevenLabsKind, elevenLabsProtocol } from "./elevenlabs/protocol.ts";
 import { keepSpoken } from "./kept.ts";
+import { Line } from "./live/line.ts";
 import { Lines } from "./live/lines.ts";
 import type { Coding } from "./live/sound.ts";
 import { speakThrough } from "./live/speaking.ts";
@@ -30,12 +31,11 @@ function createElevenLabs(
   const { connectMs, connections, firstMs, stallMs, price } = options;
   const lines = new Lines({
     provider,
-    clock,
-    connectMs,
     connections,
-    contexts: CONTEXTS,
-    idleMs: IDLE_MS,
-    protocolOf: (kind) => elevenLabsProtocol(provider, options, JSON.parse(kind) as ElevenLabsKind),
+    lineOf(kind, gone) {
+      const protocol = elevenLabsProtocol(provider, options, JSON.parse(kind) as ElevenLabsKind);
+      return new Line({ protocol, clock, connectMs, contexts: CONTEXTS, idleMs: IDLE_MS, gone });
+    },
   });
   // Voice and coding belong to the connection.
   const kindOf = ({ voice, rate, language }: Pick<SpeakOptions, "voice" | "rate" | "language">): string => {

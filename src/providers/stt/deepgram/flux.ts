@@ -2,9 +2,9 @@ import type { DeepgramClient } from "@deepgram/sdk";
 import type { SampleRate } from "../../../audio/frame.ts";
 import type { Clock, Timer } from "../../../base/clock.ts";
 import { ProviderError } from "../../../conversation/providers.ts";
+import { DeepgramLine, type Sdk } from "../../deepgram-line.ts";
 import type { Key } from "../../key.ts";
 import type { LiveHearing, Wire } from "../live/hearing.ts";
-import { DeepgramLine, type Sdk } from "./line.ts";
 import { encoder, keyterms } from "./options.ts";
 import { Padded } from "./padded.ts";
 

@@ -1,20 +1,33 @@
 import { randomUUID } from "node:crypto";
 import { abortable } from "../../../base/signals.ts";
 import { ProviderError } from "../../../conversation/providers.ts";
-import { type Context, type ContextProtocol, Line, type LineOptions } from "./line.ts";
+import type { Context } from "./line.ts";
 
-export interface LinesOptions extends Omit<LineOptions, "protocol" | "gone"> {
+/** One connection, for one context or for several at the same time. */
+export interface VoiceLine {
+  /** Room for one more context. */
+  readonly free: boolean;
+  readonly opened: { readonly promise: Promise<void> };
+  open(id: string): Context;
+  /** May be called twice. */
+  close(): void;
+}
+
+export interface LinesOptions {
   readonly provider: string;
   /** Connections at the same time. */
   readonly connections: number;
-  /** The protocol for lines of this kind: where a voice or a rate belongs to the connection, it is part of the kind. */
-  protocolOf(kind: string): ContextProtocol;
+  /**
+   * A line of this kind: where a voice or a rate belongs to the connection, it is part of the kind. It calls `gone` when it takes no
+   * context any more.
+   */
+  lineOf(kind: string, gone: (line: VoiceLine) => void): VoiceLine;
 }
 
 /** The connections to one voice: opened before they are needed, shared by calls, replaced when they are full or lost. */
 export class Lines {
   readonly #options: LinesOptions;
-  readonly #lines = new Map<string, Line[]>();
+  readonly #lines = new Map<string, VoiceLine[]>();
   #closed = false;
 
   constructor(options: LinesOptions) {
@@ -40,7 +53,7 @@ export class Lines {
     for (const line of [...this.#lines.values()].flat()) line.close();
   }
 
-  #line(kind: string): Line {
+  #line(kind: string): VoiceLine {
     const { provider, connections } = this.#options;
     const lines = this.#lines.get(kind) ?? [];
     const free = lines.find((line) => line.free);
@@ -49,16 +62,12 @@ export class Lines {
     const open = [...this.#lines.values()].flat().length;
     if (open >= connections)
       throw new ProviderError(provider, "overloaded", `all ${connections} connections are in use`);
-    const line = new Line({
-      ...this.#options,
-      protocol: this.#options.protocolOf(kind),
-      gone: (one) => this.#forget(kind, one),
-    });
+    const line = this.#options.lineOf(kind, (one) => this.#forget(kind, one));
     this.#lines.set(kind, [...lines, line]);
     return line;
   }
 
-  #forget(kind: string, line: Line): void {
+  #forget(kind: string, line: VoiceLine): void {
     const left = (this.#lines.get(kind) ?? []).filter((one) => one !== line);
     if (left.length === 0) this.#lines.delete(kind);
     else this.#lines.set(kind, left);

@@ -1,12 +1,12 @@
 import type { DeepgramClient, DeepgramTransport } from "@deepgram/sdk";
-import type { Clock } from "../../../base/clock.ts";
-import { ProviderError } from "../../../conversation/providers.ts";
-import type { Key } from "../../key.ts";
-import { ProviderSocket } from "../../socket.ts";
+import type { Clock } from "../base/clock.ts";
+import { ProviderError } from "../conversation/providers.ts";
+import type { Key } from "./key.ts";
+import { ProviderSocket } from "./socket.ts";
 
 export type Sdk = typeof import("@deepgram/sdk");
 
-/** The part of the SDK's sockets that both of its recognisers share. */
+/** The part of the SDK's sockets that its recognisers and its voice share. */
 interface SdkSocket {
   on(event: "message", listener: (message: unknown) => void): void;
   connect(): unknown;
@@ -24,6 +24,11 @@ export interface LineOptions<Socket extends SdkSocket> {
   open(): void;
   /** As the SDK has read it: an object, or the text itself where that is no JSON. */
   message(message: unknown): void;
+  /**
+   * Sound, valid until it returns, in its place among the messages. It goes past the SDK, which would make a Blob of it: that is
+   * read later, after the message that says that all of it has come.
+   */
+  binary?(data: Uint8Array): void;
   lost(error: unknown): void;
 }
 
@@ -79,7 +84,7 @@ export class DeepgramLine<Socket extends SdkSocket> {
   }
 
   #transport(url: string, headers: Record<string, string>): DeepgramTransport {
-    const { provider, clock, connectMs, open } = this.#options;
+    const { provider, clock, connectMs, open, binary } = this.#options;
     let [onOpen, onMessage] = [(): void => {}, (_message: string): void => {}];
     const socket = new ProviderSocket({
       provider,
@@ -93,6 +98,7 @@ export class DeepgramLine<Socket extends SdkSocket> {
           open();
         },
         text: (data) => onMessage(data),
+        ...(binary && { binary }),
         lost: (error) => this.#lose(error),
       },
     });
