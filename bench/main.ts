@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { stages } from "./engines/index.ts";
-import { ENOUGH_TRIALS, type Metric } from "./metric.ts";
+import { ENOUGH_TRIALS, forEngine, type Metric } from "./metric.ts";
 import { metrics } from "./metrics.ts";
 import { aimText, tableOf } from "./result.ts";
 import { type Report, runBench } from "./run.ts";
@@ -13,6 +13,7 @@ Examples:
   npm run bench                                      all of it (about half an hour)
   npm run bench -- --only greeting_ms,barge_in_ms
   npm run --silent bench -- --json > figures.json
+  npm run bench -- --engine freeswitch --freeswitch /usr/local/freeswitch
   npm run bench -- --list                            every metric, what it means, and its aim`;
 
 interface Options {
@@ -20,6 +21,7 @@ interface Options {
   readonly list: boolean;
   readonly only: readonly Metric[];
   readonly engine: string;
+  readonly freeswitch?: string;
   readonly trials: number;
 }
 
@@ -50,6 +52,7 @@ const program = new Command("bench")
   .option("--json", "one object on standard output; progress goes to standard error", false)
   .option("--only <metrics>", "these only; may be given again, or as a list with commas", metricsNamed, [])
   .option("--engine <name>", "the PBX to measure through", engineNamed, "asterisk")
+  .option("--freeswitch <prefix>", "where FreeSWITCH is installed (default: SIDETONE_FREESWITCH, or the machine's own)")
   .option(
     "--trials <n>",
     `trials of each metric; below ${ENOUGH_TRIALS} it is a try-out and no figure`,
@@ -63,8 +66,8 @@ const program = new Command("bench")
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const progress = (line: string): void => void process.stderr.write(`· ${line}\n`);
 
-function list(): void {
-  for (const { name, what, aims } of metrics)
+function list({ engine }: Options): void {
+  for (const { name, what, aims } of metrics.map((metric) => forEngine(metric, engine)))
     print(`${name.padEnd(24)} ${what} Aim: ${aims.map(aimText).join(", ") || "none"}.`);
 }
 
@@ -85,7 +88,7 @@ function show({ machine, versions, results, notes }: Report, { json }: Options):
 
 async function main(options: Options): Promise<number> {
   if (options.list) {
-    list();
+    list(options);
     return EXIT.fine;
   }
   const abort = new AbortController();
@@ -93,7 +96,13 @@ async function main(options: Options): Promise<number> {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
   try {
     const wanted = options.only.length > 0 ? [...new Set(options.only)] : metrics;
-    const report = await runBench({ ...options, metrics: wanted, signal: abort.signal, progress });
+    const report = await runBench({
+      ...options,
+      prefix: options.freeswitch,
+      metrics: wanted,
+      signal: abort.signal,
+      progress,
+    });
     show(report, options);
     if (options.trials < ENOUGH_TRIALS) progress(`TRY-OUT with ${options.trials} trials: these are no figures`);
     const invalid = report.results.flatMap((result) =>

@@ -15,8 +15,16 @@ export interface Metric {
   readonly name: string;
   readonly what: string;
   readonly aims: readonly Aim[];
+  /** Where a PBX of this name works differently, other aims. */
+  readonly aimsOn?: Readonly<Record<string, readonly Aim[]>>;
   readonly scenario: Scenario;
 }
+
+/** The same metric, aiming at what is right for the engine. */
+export const forEngine = (metric: Metric, engine: string): Metric => ({
+  ...metric,
+  aims: metric.aimsOn?.[engine] ?? metric.aims,
+});
 
 /** What a scenario found, by the metric's name: samples, or one value. */
 export interface Findings {

@@ -1,9 +1,9 @@
 import { systemClock } from "../src/base/clock.ts";
 import { agents } from "./agents.ts";
 import { stages } from "./engines/index.ts";
-import type { PbxStage } from "./engines/stage.ts";
+import type { PbxStage, StageOptions } from "./engines/stage.ts";
 import { loadNow, type Machine, machineOf, versionsOf } from "./machine.ts";
-import { type Bench, ENOUGH_TRIALS, type Metric, type Scenario } from "./metric.ts";
+import { type Bench, ENOUGH_TRIALS, forEngine, type Metric, type Scenario } from "./metric.ts";
 import { type Result, resultsOf } from "./result.ts";
 import { type Bed, makeBed } from "./worker/bed.ts";
 import { INSPECTABLE } from "./worker/inspector.ts";
@@ -12,6 +12,8 @@ import { startProviders } from "./worker/provided.ts";
 export interface RunOptions {
   readonly metrics: readonly Metric[];
   readonly engine: string;
+  /** Where that PBX is installed; undefined: where the machine has it. */
+  readonly prefix?: string | undefined;
   readonly trials: number;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
@@ -27,7 +29,8 @@ export interface Report {
 }
 
 /** Runs every scenario that one of the metrics needs, one after the other. A scenario that fails costs its own metrics only. */
-export async function runBench({ metrics, engine, trials, signal, progress }: RunOptions): Promise<Report> {
+export async function runBench({ engine, prefix, trials, signal, progress, ...asked }: RunOptions): Promise<Report> {
+  const metrics = asked.metrics.map((metric) => forEngine(metric, engine));
   await using undo = new AsyncDisposableStack();
   let stage: Promise<PbxStage> | undefined;
   let bed: Promise<Bed> | undefined;
@@ -39,7 +42,7 @@ export async function runBench({ metrics, engine, trials, signal, progress }: Ru
     progress,
     wants: (name) => metrics.some((metric) => metric.name === name),
     stage() {
-      stage ??= setStage(engine, { signal, progress, undo });
+      stage ??= setStage(engine, { signal, progress, undo, prefix });
       return stage;
     },
     bed() {
@@ -82,7 +85,7 @@ function byScenario(metrics: readonly Metric[]): Map<Scenario, Metric[]> {
 
 async function setStage(
   engine: string,
-  parts: { signal: AbortSignal; progress: (line: string) => void; undo: AsyncDisposableStack },
+  parts: Pick<StageOptions, "signal" | "progress" | "undo" | "prefix">,
 ): Promise<PbxStage> {
   const set = stages[engine];
   if (!set) throw new Error(`there is no stage for "${engine}"`);

@@ -26,6 +26,8 @@ export interface StageOptions {
   readonly agents: Readonly<Record<string, string>>;
   /** More of the service's environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where the PBX is installed, if it is to be a certain one. */
+  readonly prefix?: string | undefined;
 }
 
 export type SetStage = (options: StageOptions) => Promise<PbxStage>;

@@ -4,8 +4,9 @@ import type { PbxStage } from "../engines/stage.ts";
 import type { Bench, Findings, Scenario } from "../metric.ts";
 import { INTERRUPTIONS, words } from "../sounds.ts";
 import { percentile } from "../statistics.ts";
+import { cpuSeconds } from "../worker/process-usage.ts";
 import { answeredMs, inCall, latenessOf, step, untilIdle } from "./call.ts";
-import { frameLateness } from "./frames.ts";
+import { frameGaps, frameLateness } from "./frames.ts";
 
 const STEPS = [20, 40, 60, 80, 100, 120, 140] as const;
 const SMOKE_STEPS = [2] as const;
@@ -17,6 +18,9 @@ interface Load {
   readonly calls: number;
   readonly greeted: number;
   readonly lateP99Ms: number;
+  readonly gapP99Ms: number;
+  /** Cores in use while all conversations were up. */
+  readonly cores: { readonly worker: number; readonly pbx: number };
   readonly ownLateP99Ms: number;
   readonly ownLateMs: readonly number[];
 }
@@ -30,13 +34,27 @@ async function converse(leg: CallLeg, { clock, signal }: Bench, untilMs: number,
   }
 }
 
+/** Cores that the processes use from `fromMs` to `untilMs`. NaN for one that has ended. */
+async function coresOf(
+  pids: readonly number[],
+  { clock, signal }: Bench,
+  fromMs: number,
+  untilMs: number,
+): Promise<number> {
+  const used = (): number => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+  await clock.sleep(Math.max(0, fromMs - clock.now()), signal);
+  const [before, startMs] = [used(), clock.now()];
+  await clock.sleep(Math.max(0, untilMs - clock.now()), signal);
+  return (1000 * (used() - before)) / (clock.now() - startMs);
+}
+
 /** So many conversations at the same time, counted from when the last one was answered. */
 async function hold(stage: PbxStage, bench: Bench, calls: number): Promise<Load> {
   const { clock, signal } = bench;
   const holdMs = bench.smoke ? 3000 : HOLD_MS;
   const startMs = clock.now();
   const measureMs = startMs + (calls * 1000) / ARRIVALS_PER_S + 1500;
-  const [late, own]: [number[], number[]] = [[], []];
+  const [late, gaps, own]: [number[], number[], number[]] = [[], [], []];
   let greeted = 0;
   const one = async (index: number): Promise<void> => {
     await clock.sleep((index * 1000) / ARRIVALS_PER_S, signal);
@@ -45,17 +63,24 @@ async function hold(stage: PbxStage, bench: Bench, calls: number): Promise<Load>
       greeted += 1;
       await converse(leg, bench, measureMs + holdMs, index);
       for (const ms of frameLateness(leg, { sinceMs: measureMs })) late.push(ms);
+      for (const ms of frameGaps(leg, { sinceMs: measureMs })) gaps.push(ms);
       for (const ms of latenessOf(leg)) own.push(ms);
     });
   };
+  const cores = (pids: readonly number[]): Promise<number> =>
+    coresOf(pids, bench, measureMs, measureMs + holdMs).catch(() => Number.NaN);
+  const usage = Promise.all([cores([await stage.service.workerPid()]), cores(stage.pids)]);
   const ends = await Promise.allSettled(Array.from({ length: calls }, (_, index) => one(index)));
   signal.throwIfAborted();
   const failed = ends.filter(({ status }) => status === "rejected").length;
+  const [worker, pbx] = await usage;
   await untilIdle(stage, bench);
   return {
     calls,
     greeted: greeted - failed,
     lateP99Ms: percentile(late, 0.99),
+    gapP99Ms: percentile(gaps, 0.99),
+    cores: { worker, pbx },
     ownLateP99Ms: percentile(own, 0.99),
     ownLateMs: own,
   };
@@ -79,8 +104,8 @@ export const concurrent: Scenario = {
     return {
       values: { concurrent_calls: best?.calls ?? 0 },
       notes: loads.map(
-        ({ calls, greeted, lateP99Ms, ownLateP99Ms }) =>
-          `${calls} calls: ${greeted} greeted, frames' lateness p99 ${lateP99Ms.toFixed(1)} ms (callers' own ${ownLateP99Ms.toFixed(1)} ms)`,
+        ({ calls, greeted, lateP99Ms, gapP99Ms, ownLateP99Ms, cores }) =>
+          `${calls} calls: ${greeted} greeted, frames' lateness p99 ${lateP99Ms.toFixed(1)} ms, gap between them p99 ${gapP99Ms.toFixed(1)} ms (callers' own lateness ${ownLateP99Ms.toFixed(1)} ms); cores: worker ${cores.worker.toFixed(2)}, PBX ${cores.pbx.toFixed(2)}`,
       ),
       lateMs: best?.ownLateMs ?? [],
     };

@@ -17,6 +17,20 @@ describe("npm run bench", { timeout: 30_000 }, () => {
     expect(stderr).toContain('There is no metric "zebra_ms"');
   });
 
+  test("lists what is aimed at beside the other engine", async () => {
+    const { stdout } = await runBenchCommand("--list", "--engine", "freeswitch");
+    expect(stdout).toMatch(/^barge_in_ms .*Aim: p50 <= 110, p95 <= 160\.$/m);
+    expect(stdout).toMatch(/^failover_kill_ms .*Aim: p95 <= 100\.$/m);
+  });
+
+  test("says in a sentence what is needed where there is no FreeSWITCH, and measures nothing", async () => {
+    const where = ["--engine", "freeswitch", "--freeswitch", "/nowhere"];
+    const { status, stdout, stderr } = await runBenchCommand(...where, "--json", "--only", "greeting_ms,barge_in_ms");
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).metrics).toEqual([]);
+    expect(stderr).toMatch(/Please install FreeSWITCH 1\.10 or newer, .*: there is none below \/nowhere\.$/m);
+  });
+
   test("names every metric once", () => {
     const names = metrics.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
