@@ -97,10 +97,10 @@ describe("the files for FreeSWITCH", () => {
   });
 
   test("FreeSWITCH sends no silence of its own while a call is lent: it would stand between the agent's frames", () => {
-    const names = extensions
-      .filter(({ actions }) => actions.some(({ data }) => data.startsWith("send_silence_when_idle=")))
-      .map(({ name }) => name);
-    expect(names).toEqual(["sidetone-menu"]);
+    const settings = extensions.flatMap(({ name, actions }) =>
+      actions.flatMap(({ data }) => (data.startsWith("send_silence_when_idle=") ? [`${name} ${data.slice(23)}`] : [])),
+    );
+    expect(settings).toEqual(["sidetone-offer 0", "sidetone-menu 400"]);
   });
 
   test("nothing that a caller chose stands in an argument", () => {

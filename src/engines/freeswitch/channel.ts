@@ -7,6 +7,7 @@ import type { EslEvent } from "./esl/event.ts";
 import type { EslMessage } from "./esl/reader.ts";
 import type { OutboundCall } from "./esl/server.ts";
 import { type ChannelEvent, MEDIA_EVENTS, type MediaChannel, type MediaEventName } from "./media/port.ts";
+import { variableIn } from "./variables.ts";
 
 /** How a channel's being lent ended: its caller hung up, somebody else took the call elsewhere, or the connection broke. */
 export interface ChannelEnd {
@@ -14,6 +15,8 @@ export interface ChannelEnd {
   readonly cause: HangupCause;
 }
 
+// FreeSWITCH reads it once, at the beginning of the park. What no number stands in counts as 0, as in its own atoi.
+const SILENCE = "send_silence_when_idle";
 // After a hang-up its last events come for so long.
 const LINGER_S = 5;
 const EVENTS = [
@@ -33,6 +36,7 @@ export class LentChannel implements MediaChannel {
   readonly uuid: string;
   readonly data: ReadonlyMap<string, string>;
   readonly rate: MediaChannel["rate"];
+  readonly sendsSilence: boolean;
   readonly connection: EslConnection;
   readonly #onEvent: (event: EslEvent) => void;
   readonly #onEnd: (end: ChannelEnd) => void;
@@ -53,6 +57,7 @@ export class LentChannel implements MediaChannel {
     this.uuid = call.uuid;
     this.data = call.data;
     this.rate = options.rate;
+    this.sendsSilence = (Number.parseInt(variableIn(call.data, SILENCE), 10) || 0) !== 0;
     this.connection = call.connection;
     this.#onEvent = options.onEvent;
     this.#onEnd = options.onEnd;

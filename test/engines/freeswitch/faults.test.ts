@@ -70,6 +70,19 @@ describe("a FreeSWITCH that is restarted in mid-call", () => {
   });
 });
 
+test("a dialplan that has FreeSWITCH send silence of its own costs the caller none of the agent's words", async () => {
+  desk = openDesk(pbx);
+  await connected(desk);
+  const lent = desk.nextLeg();
+  const call = pbx.dial({ variables: { send_silence_when_idle: "400" } });
+  const media = await (await lent).openMedia();
+  const tone = (frame: number): Int16Array =>
+    Int16Array.from({ length: 160 }, (_, at) => 8000 * Math.sin((2 * Math.PI * 440 * (frame * 160 + at)) / 8000));
+  for (let frame = 0; frame < 40; frame++) media.write({ pcm: tone(frame), rate: 8000 });
+  await call.line.until(() => call.line.share(440) > 0.9, "the agent");
+  expect(desk.lines.join("")).toMatch(/send_silence_when_idle=0/);
+});
+
 describe("whoever connects to the port for lent calls", () => {
   const claim = (data: Record<string, string>): EventSocket => {
     const socket = connect(pbx.ports[0] ?? 0, "127.0.0.1");

@@ -57,6 +57,7 @@ export class LentCall implements Controlled {
       uuid: this.uuid,
       rate: this.wideband ? 16_000 : 8000,
       loaded: pbx.modules.has("mod_audio_stream"),
+      sendsSilence: Number(this.variables.get("send_silence_when_idle") ?? 0) !== 0,
       onEvent: ({ name, headers, body }) =>
         name.includes("::")
           ? this.tell("CUSTOM", { ...headers, "Event-Subclass": name }, body)

@@ -16,6 +16,8 @@ export interface FakeSoundOptions {
   readonly build?: "open" | "duplex";
   /** False: mod_audio_stream is not loaded. */
   readonly loaded?: boolean;
+  /** `send_silence_when_idle` was set when the call was parked. */
+  readonly sendsSilence?: boolean;
   readonly onEvent: (event: FakeEvent) => void;
   /** What the caller hears, packet by packet, in the tick in which it leaves. */
   readonly onPacket?: (pcm: Int16Array) => void;
@@ -31,6 +33,8 @@ interface Playing {
  * One channel's sound in a FreeSWITCH. Facts: `unicast` is one datagram a packet, both ways, also for a silent caller, and
  * says nothing when its port is taken; any playback ends it silently, and so does a change of the codec; a second one in
  * the same park yields nothing; `sendmsg` is queued and looked at with the next 20 ms; with event-lock files play one after the other.
+ * A park that sends silence of its own has its packet first in every 20 ms, and the datagram's is dropped: on a real one that
+ * goes on for seconds, until the phases of both clocks have changed.
  */
 export class FakeSound {
   readonly rate: 8000 | 16_000;
@@ -123,6 +127,7 @@ export class FakeSound {
       const message = this.#queue.shift();
       if (message) this.#obey(message);
       this.#socket?.send(Uint8Array.from(new Uint8Array(spoken.buffer)), this.#remotePort, "127.0.0.1");
+      if (this.#options.sendsSilence) this.#packet(new Int16Array(this.rate / 50));
     }
     const frame = this.#nextFrame();
     if (frame) this.#packet(frame);
@@ -156,7 +161,9 @@ export class FakeSound {
     if (this.#unicasts++ > 0) return;
     this.#remotePort = Number(message["remote-port"]);
     const socket = createSocket("udp4");
-    socket.on("message", (data) => this.#packet(new Int16Array(Uint8Array.from(data).buffer)));
+    socket.on("message", (data) => {
+      if (!this.#options.sendsSilence) this.#packet(new Int16Array(Uint8Array.from(data).buffer));
+    });
     socket.on("error", () => {});
     socket.bind(Number(message["local-port"]), "127.0.0.1");
     this.#socket = socket;

@@ -39,9 +39,15 @@ export class Unicast {
     socket.on("error", () => {});
   }
 
-  /** Rejects with "timeout" when FreeSWITCH sends nothing from any of three ports, or with the channel's reason. */
+  /** Rejects with "unfit" when FreeSWITCH would talk over us, "timeout" when FreeSWITCH sends nothing from any of three ports, or with the channel's reason. */
   static async open(options: UnicastOptions): Promise<Unicast> {
     options.channel.signal.throwIfAborted();
+    // Of two packets in the same 20 ms FreeSWITCH's RTP drops the later one without a word: for seconds that is ours.
+    if (options.channel.sendsSilence)
+      throw new OutsideError(
+        "unfit",
+        "FreeSWITCH sends silence of its own into this call, in place of the agent's words: set send_silence_when_idle=0 before it is lent.",
+      );
     const unicast = new Unicast(options, await boundSocket());
     try {
       await unicast.#connect();

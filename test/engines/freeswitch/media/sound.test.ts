@@ -48,6 +48,14 @@ describe("a call's sound on this host", () => {
     expect(call.commands).toEqual(["module_exists mod_audio_stream"]);
   });
 
+  test("a caller hears the agent though FreeSWITCH sends silence of its own, and is not lent where that cannot be", async () => {
+    const media = await lend({ sendsSilence: true }).open();
+    await bothHear(media);
+    expect(call.sound.unicast).toBe(false);
+    await call.close();
+    await expect(lend({ sendsSilence: true, loaded: false }).open()).rejects.toThrow(/send_silence_when_idle=0/);
+  });
+
   test("a caller hears something, always, also while nothing is said", async () => {
     await lend().open();
     const before = call.sound.heard.length;

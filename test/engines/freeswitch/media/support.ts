@@ -52,6 +52,7 @@ export function lentCall({ options = {}, local = true, ...wishes }: CallWishes =
   const channel: MediaChannel = {
     uuid: UUID,
     rate: sound.rate,
+    sendsSilence: wishes.sendsSilence ?? false,
     signal: hungUp.signal,
     api,
     sendmsg: async (headers) => sound.sendmsg(headers),

@@ -1,0 +1,15 @@
+import type { MediaStream } from "../../../src/audio/stream.ts";
+
+export const AGENT_HZ = 440;
+
+/** An agent that never pauses: resolves when the call is not ours any more. */
+export async function speakForEver(media: MediaStream, signal: AbortSignal): Promise<void> {
+  const samples = media.rate / 50;
+  for (let frame = 0; !signal.aborted; frame++) {
+    const pcm = Int16Array.from({ length: samples }, (_, index) =>
+      Math.round(8000 * Math.sin((2 * Math.PI * AGENT_HZ * (frame * samples + index)) / media.rate)),
+    );
+    // The wait ends with the call.
+    if (!media.write({ pcm, rate: media.rate })) await media.room(signal).catch(() => {});
+  }
+}
