@@ -13,12 +13,16 @@ import { Wire } from "./cut.ts";
 import { callerOf } from "./real-caller.ts";
 import { SipPhone } from "./sip-phone.ts";
 
-// Whatever is dialled is the agent's, and the target "sales" is a tone.
+// Whatever is dialled is the agent's, but "alaw" takes A-law alone; and the target "sales" is a tone.
 const dialplan = `
 <context name="test">
   <extension name="sales"><condition field="destination_number" expression="^sales$">
     <action application="answer"/>
     <action application="playback" data="tone_stream://%(30000,0,${SALES_HZ})"/>
+  </condition></extension>
+  <extension name="alaw"><condition field="destination_number" expression="^alaw$">
+    <action application="set" data="sidetone_codecs=PCMA"/>
+    <action application="transfer" data="3000 XML sidetone"/>
   </condition></extension>
   <extension name="agent"><condition field="destination_number" expression="^(.+)$">
     <action application="transfer" data="$1 XML sidetone"/>

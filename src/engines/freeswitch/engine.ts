@@ -17,6 +17,7 @@ import { createMedia } from "./media/media.ts";
 import { type Ask, type Media, type MediaCounts, noMediaCounts } from "./media/port.ts";
 import type { FreeswitchOptions } from "./options.ts";
 import { tellPolicy } from "./recording.ts";
+import { explainRefusedOffer, incomingFilters } from "./refused-offer.ts";
 import { VARIABLE, variableIn } from "./variables.ts";
 import { livingCalls } from "./waiting.ts";
 
@@ -24,6 +25,7 @@ const LISTEN_AGAIN_MS = 250;
 // A call whose confirmation takes longer is better off in the menu.
 const CONFIRM_MS = 500;
 const COUNT_MS = 1000;
+const EVENTS = ["ADD_SCHEDULE", "RECORD_STOP"];
 // How soon somebody looks for recordings whose worker has died.
 const SWEEP_MS = 10_000;
 const UNSET = "_undef_";
@@ -121,7 +123,8 @@ class FreeswitchEngine implements Engine {
 
   async #onConnected(connection: EslConnection): Promise<void> {
     const api: Ask = async (command) => (await connection.api(command)).trimEnd();
-    await connection.order("event plain ADD_SCHEDULE RECORD_STOP");
+    for (const filter of incomingFilters(EVENTS)) await connection.order(filter);
+    await connection.order(`event plain ${EVENTS.join(" ")} CHANNEL_HANGUP`);
     const { closed } = connection;
     const local = isLoopback(this.#options.esl.host) && !this.#options.esl.tunnelled;
     const { mode, reason } = await this.#media.choose(api, { local, signal: closed });
@@ -142,6 +145,7 @@ class FreeswitchEngine implements Engine {
       return;
     }
     if (event.name === "RECORD_STOP") this.#stopped(event);
+    else explainRefusedOffer(event, this.#log);
   }
 
   /** Nobody is believed: FreeSWITCH itself is asked, over the connection that we opened, whether this call was lent with this ticket. */

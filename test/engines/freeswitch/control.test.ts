@@ -112,6 +112,29 @@ test("keys that come as tones are heard where the offer has no telephone-event, 
   expect(digits).toEqual(["1", "2", "3"]);
 });
 
+test("a call that has no codec in common with the PBX is explained in the log, with both offers", async () => {
+  desk = openDesk(pbx);
+  await connected(desk);
+  const sdp =
+    "v=0\r\nm=audio 4000 RTP/AVP 9 18 97 101\r\na=rtpmap:97 iLBC/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
+  const refused = (headers: Record<string, string>): void =>
+    pbx.event({
+      name: "CHANNEL_HANGUP",
+      headers: { "Unique-ID": "call", "Call-Direction": "inbound", variable_switch_r_sdp: sdp, ...headers },
+      body: "",
+    });
+  refused({ "Hangup-Cause": "NORMAL_CLEARING" });
+  refused({ "Hangup-Cause": "INCOMPATIBLE_DESTINATION", variable_rtp_use_codec_string: "PCMU,PCMA" });
+  await until(() => (desk?.lines.join("") ?? "").includes("488"), "the explanation");
+  const lines = desk.lines.filter((line) => line.includes("488"));
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({
+      offered: ["G722/8000", "G729/8000", "iLBC/8000", "telephone-event/8000"],
+      allowed: ["PCMU", "PCMA"],
+    }),
+  ]);
+});
+
 test("who calls is read as the other engine says it", () => {
   const data = new Map([
     ["Caller-Caller-ID-Name", "Ann\r\nO'Hara"],

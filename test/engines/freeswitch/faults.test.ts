@@ -26,9 +26,10 @@ describe("a FreeSWITCH that lets nobody in", () => {
     desk = openDesk(pbx, { password: "another" });
     await until(() => desk.engine.health.state === "refused", "the refusal");
     expect(desk.engine.health.detail).toMatch(/refuses the password.*event_socket\.conf\.xml/);
+    const { length } = pbx.sessions;
     const call = pbx.dial();
     await inMenu(call);
-    expect(pbx.sessions).toHaveLength(1);
+    expect(pbx.sessions).toHaveLength(length);
     expect(desk.lines.filter((line) => line.includes("refuses the password"))).toHaveLength(1);
     expect(desk.lines.join("")).not.toContain("another");
   });

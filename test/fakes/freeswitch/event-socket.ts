@@ -72,7 +72,9 @@ export class EventSocket {
     const { name, headers } = event;
     const wanted =
       this.#wanted.has(name) || this.#wanted.has(headers["Event-Subclass"] ?? "") || this.#wanted.has("ALL");
-    const mine = this.#filters.length === 0 || this.#filters.some(([key, value]) => headers[key] === value);
+    const mine =
+      this.#filters.length === 0 ||
+      this.#filters.some(([key, value]) => (key === "Event-Name" ? name : headers[key]) === value);
     if (!this.open || !wanted || !mine) return;
     const text = this.#format === "json" ? jsonOf(event) : plainOf(event);
     this.#socket.write(
