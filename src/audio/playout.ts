@@ -9,6 +9,8 @@ import { SampleRing } from "./ring.ts";
 export interface PlayoutSink {
   /** 20 ms, and whether it is of a reply or fills the silence. The same buffer is used for the next frame: copy what is kept. */
   send(pcm: Int16Array, speaks: boolean): void;
+  /** All that is due now was sent: what a sink has kept to put it into one packet must leave. */
+  leave?(): void;
   /** Makes the PBX forget what it was sent and has not begun to play. Nothing to do where it keeps nothing. */
   flush(): void;
 }
@@ -18,6 +20,8 @@ export interface PlayoutOptions {
   readonly rate: SampleRate;
   /** How much of a reply is handed over ahead of its time; the PBX then paces. 0: it does not, and gets a frame every 20 ms. */
   readonly leadMs: number;
+  /** Where the PBX paces: a reply under way is handed over in blocks of so much, comfort noise in blocks of `leadMs`; a packet for each frame costs more than all else. */
+  readonly blockMs?: number;
   /** Above this, `write` says that it is enough. */
   readonly queueMs: number;
   readonly sink: PlayoutSink;
@@ -27,7 +31,7 @@ export interface PlayoutOptions {
 }
 
 /** A far side, and how it takes frames: as in the options. */
-export type FarSide = Pick<PlayoutOptions, "sink" | "leadMs" | "sinkDelayMs">;
+export type FarSide = Pick<PlayoutOptions, "sink" | "leadMs" | "blockMs" | "sinkDelayMs">;
 
 /** What is played, and when it begins to be heard: what an echo of it must be compared with. Frames that a hold took back are played again. */
 export type SentListener = (pcm: Int16Array, playsAtMs: number) => void;
@@ -53,6 +57,9 @@ export class Playout {
   #aheadMs: number;
   #delayMs: number;
   #paced: boolean;
+  /** What a block is longer than a frame. */
+  #blockMs = 0;
+  #comfortFrames = 1;
   readonly #ring: SampleRing;
   #ledger: Ledger;
   readonly #frame: Int16Array;
@@ -78,7 +85,7 @@ export class Playout {
   #dropped = 0;
   #late = 0;
 
-  constructor({ clock, rate, leadMs, queueMs, sink, comfort, sinkDelayMs }: PlayoutOptions) {
+  constructor({ clock, rate, leadMs, blockMs, queueMs, sink, comfort, sinkDelayMs }: PlayoutOptions) {
     this.rate = rate;
     this.#clock = clock;
     this.#sink = sink;
@@ -88,6 +95,7 @@ export class Playout {
     this.#paced = leadMs > 0;
     this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
     this.#aheadMs = aheadOf(leadMs, this.#delayMs);
+    this.#setBlocks(leadMs, blockMs);
     this.#ring = new SampleRing(Math.ceil((queueMs + leadMs + FRAME_MS + OVERRUN_MS) * this.#samplesPerMs));
     this.#ledger = ledgerFor(rate, leadMs + this.#delayMs);
     this.#frame = new Int16Array(samplesPerFrame(rate));
@@ -121,13 +129,14 @@ export class Playout {
   }
 
   /** From now on the frames go elsewhere. What the far side before had begun to play counts as heard; all else is handed over again. */
-  redirect({ sink, leadMs, sinkDelayMs }: FarSide): void {
+  redirect({ sink, leadMs, blockMs, sinkDelayMs }: FarSide): void {
     if (this.#closed) return;
     this.#ledger.cut(this.#clock.now());
     this.#sink = sink;
     this.#paced = leadMs > 0;
     this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
     this.#aheadMs = aheadOf(leadMs, this.#delayMs);
+    this.#setBlocks(leadMs, blockMs);
     this.#ledger = ledgerFor(this.rate, leadMs + this.#delayMs, this.#ledger);
     this.#aheadOfClockMs = 0;
     this.#idle = true;
@@ -209,6 +218,13 @@ export class Playout {
     return this.#ledger.heardAt(nowMs) === this.#ring.end;
   }
 
+  #setBlocks(leadMs: number, blockMs = FRAME_MS): void {
+    const inBlocks = this.#paced && blockMs > FRAME_MS;
+    // A block must not wait until nothing is left of the lead.
+    this.#blockMs = inBlocks ? Math.min(blockMs - FRAME_MS, Math.max(0, this.#aheadMs - FRAME_MS)) : 0;
+    this.#comfortFrames = inBlocks ? Math.max(1, Math.floor(leadMs / FRAME_MS)) : 1;
+  }
+
   /** Takes back what the PBX has not begun to play. */
   #fallSilent(): void {
     if (this.#idle || !this.#running) return;
@@ -224,11 +240,20 @@ export class Playout {
     if (!this.#running) return;
     const nowMs = this.#clock.now();
     const before = this.#unsent;
-    while (this.#speaks(nowMs)) this.#sendSpeech(nowMs);
+    const endMs = this.#endMs;
+    if (this.#speaks(nowMs + EARLY_MS - this.#blockToWait()))
+      while (this.#speaks(nowMs + EARLY_MS)) this.#sendSpeech(nowMs);
     if (before >= this.#queueLimit / 2 && this.#unsent < this.#queueLimit / 2) this.#roomGate.open();
     if (this.#isDrained(nowMs)) this.#drainGate.open();
-    while (this.#comfortDueMs() <= nowMs + EARLY_MS) this.#sendComfort(nowMs);
+    while (this.#comfortDueMs() <= nowMs + EARLY_MS)
+      for (let frame = 0; frame < this.#comfortFrames; frame++) this.#sendComfort(nowMs);
+    if (this.#endMs !== endMs) this.#sink.leave?.();
     this.#arm(nowMs);
+  }
+
+  /** For how long a frame that is due may wait for those behind it. What begins or ends a reply does not wait. */
+  #blockToWait(): number {
+    return this.#idle || this.#unsent < this.#blockMs * this.#samplesPerMs + this.#frame.length ? 0 : this.#blockMs;
   }
 
   /** When the next frame of the reply must be handed over: at once after silence; the rest of a reply that fills no frame as late as can be, for more may come. */
@@ -239,8 +264,8 @@ export class Playout {
     return this.#endMs - (unsent >= this.#frame.length ? this.#aheadMs : Math.min(this.#aheadMs, FRAME_MS));
   }
 
-  #speaks(nowMs: number): boolean {
-    return this.#speechDueMs() <= nowMs + EARLY_MS;
+  #speaks(byMs: number): boolean {
+    return this.#speechDueMs() <= byMs;
   }
 
   #sendSpeech(nowMs: number): void {
@@ -294,7 +319,7 @@ export class Playout {
   }
 
   #arm(nowMs: number): void {
-    const dueMs = Math.min(this.#speechDueMs(), this.#comfortDueMs());
+    const dueMs = Math.min(this.#speechDueMs() + this.#blockToWait(), this.#comfortDueMs());
     if (this.#timer && this.#timerDueMs === dueMs) return;
     this.#timer?.cancel();
     this.#timerDueMs = dueMs;
