@@ -54,6 +54,11 @@ const COMMANDS: readonly Entry[] = [
     add: async (program) => (await import("./cli/demo/demo.ts")).addDemoCommand(program),
   },
   {
+    name: "models",
+    description: "list, fetch and verify the recommended local models",
+    add: async (program) => (await import("./cli/models.ts")).addModelsCommand(program),
+  },
+  {
     name: "docs",
     description: "write the reference of the configuration",
     add: async (program) => (await import("./cli/docs.ts")).addDocsCommand(program),

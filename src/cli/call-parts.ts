@@ -22,7 +22,7 @@ export function addCall(program: Command): void {
   addCallCommand(program, deps, (status) => {
     process.exitCode = status;
   });
-  function create<S extends Stage>(stage: S): StagePort[S] {
+  function create<S extends Exclude<Stage, "speech">>(stage: S): StagePort[S] {
     const found = catalogue.providers.find(
       (module) => module.stage === stage && module.name === catalogue.defaults[stage],
     );

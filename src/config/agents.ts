@@ -39,7 +39,16 @@ export function readAgent(path: string, stem: string, context: AgentContext): Ag
   const choices = chooseProviders(parsed.data, read.file, context);
   checkModel(parsed.data, choices, read.file, context);
   checkTargets(parsed.data, read.file, context);
-  const { vad: _vad, stt: _stt, llm: _llm, tts: _tts, name = stem, limits: own, ...rest } = parsed.data;
+  const {
+    vad: _vad,
+    stt: _stt,
+    llm: _llm,
+    tts: _tts,
+    speech: _speech,
+    name = stem,
+    limits: own,
+    ...rest
+  } = parsed.data;
   if (!choices || !limits) return undefined;
   const { calls: _calls, ...common } = limits;
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
@@ -51,10 +60,11 @@ function chooseProviders(
   file: YamlFile,
   context: AgentContext,
 ): Record<Stage, readonly string[]> | undefined {
-  const choices: Record<Stage, readonly string[]> = { vad: [], stt: [], llm: [], tts: [] };
+  const choices: Record<Stage, readonly string[]> = { vad: [], stt: [], llm: [], tts: [], speech: [] };
   let sound = true;
   for (const stage of STAGES) {
-    const asked = settings[stage] ?? context.catalogue.defaults[stage];
+    // Nobody is asked to hear and speak at once who was not named.
+    const asked = settings[stage] ?? (stage === "speech" ? [] : context.catalogue.defaults[stage]);
     const names = typeof asked === "string" ? [asked] : asked;
     for (const [index, name] of names.entries()) {
       if (Object.hasOwn(context.providers[stage], name)) continue;

@@ -14,10 +14,10 @@ export interface Catalogue {
     script: unknown,
   ) => readonly { readonly target: string; readonly path: readonly PropertyKey[] }[];
   /** Who serves a stage for an agent that names nobody. */
-  readonly defaults: Readonly<Record<Stage, string>>;
+  readonly defaults: Readonly<Record<Exclude<Stage, "speech">, string>>;
 }
 
-export const STAGES: readonly Stage[] = ["vad", "stt", "llm", "tts"];
+export const STAGES: readonly Stage[] = ["vad", "stt", "llm", "tts", "speech"];
 
 /** A provider as configured: its module, and options that its schema has accepted. */
 export interface ConfiguredProvider {

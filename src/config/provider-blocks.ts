@@ -15,7 +15,7 @@ export function configureProviders(
   catalogue: Catalogue,
   faults: Fault[],
 ): Config["providers"] {
-  const stages: Record<Stage, Record<string, ConfiguredProvider>> = { vad: {}, stt: {}, llm: {}, tts: {} };
+  const stages: Record<Stage, Record<string, ConfiguredProvider>> = { vad: {}, stt: {}, llm: {}, tts: {}, speech: {} };
   for (const module of catalogue.providers) {
     const parsed = module.schema.safeParse({});
     if (parsed.success) stages[module.stage][module.name] = { name: module.name, module, options: parsed.data };

@@ -246,6 +246,9 @@ export function agentSchema(script: z.ZodType) {
       "What finds the answers, likewise: `scripted` answers by `script`, and is the last of any list where there is a script.",
     ),
     tts: stageChoice("Text to speech, likewise."),
+    speech: stageChoice(
+      "A model that hears and speaks itself, or a list of them: then `stt`, `llm` and `tts` go on when it fails.",
+    ),
     prompt: text("What a language model is told about its work.", 50_000).optional(),
     script: script.describe("What the scripted agent says.").optional(),
     targets: z

@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Leg, Next } from "../call/engine.ts";
 import type { Agent } from "./agent.ts";
+import { openDialogue, type SpeechChoice, type SpokenDialogue, whileSpoken } from "./dialogue.ts";
 import type { ReplyKind } from "./exchange.ts";
 import { type Filler, fillingIn } from "./filler.ts";
 import { Floor } from "./floor.ts";
@@ -31,6 +32,8 @@ export interface ConversationProviders {
   readonly stt: SpeechToText;
   readonly llm: LanguageModel;
   readonly tts: TextToSpeech;
+  /** Models that hear and speak themselves, in place of the three: those go on when they fail. */
+  readonly speech?: SpeechChoice;
 }
 
 export interface ConverseOptions {
@@ -72,6 +75,7 @@ class Conversation {
   readonly #ended = Promise.withResolvers<Next>();
   readonly #listener: Listener;
   readonly #waiting: Waiting;
+  readonly #dialogue: SpokenDialogue | undefined;
   #callTimer: Timer | undefined;
   #opening: Timer | undefined;
   #requests: readonly ToolRequest[] = [];
@@ -83,13 +87,21 @@ class Conversation {
 
   constructor(options: ConverseOptions) {
     const { agent, clock, media, observer, providers } = options;
-    const limits = { ...options.limits, ...agent.limits };
+    const limits = whileSpoken({ ...options.limits, ...agent.limits }, () => this.#dialogue);
     this.#options = options;
     this.#limits = limits;
     this.#tools = callTools(agent, options);
     this.#waiting = new Waiting({ media, clock, afterMs: limits.musicMs, ...fillingIn(options, limits) });
     this.#question = new Question({ characters: limits.callerCharacters, digits: limits.digits });
+    this.#dialogue = openDialogue({
+      ...options,
+      tools: this.#tools,
+      question: this.#question,
+      onSpeech: () => this.#guard(() => this.#listener.onElsewhere()),
+      onLateWords: (text) => this.#guard(() => this.#speaker.lateWords(text)),
+    });
     this.#speaker = new Speaker({
+      ...(this.#dialogue && { dialogue: this.#dialogue }),
       media,
       agent,
       llm: providers.llm,
@@ -125,6 +137,7 @@ class Conversation {
     });
     this.#listener = new Listener({
       ...options,
+      providers: this.#dialogue?.ear ?? providers,
       limits,
       floor: this.#floor,
       patience: this.#patience,
@@ -279,7 +292,7 @@ class Conversation {
         this.#leave(outcome.next);
         return;
       }
-      this.#speaker.history.tool(request, outcome.result);
+      this.#speaker.result(request, outcome.result);
     }
     this.#floor.take("done");
   }
@@ -357,6 +370,7 @@ class Conversation {
       this.#waiting.end();
       this.#speaker.close();
       this.#listener.close();
+      this.#dialogue?.close();
     } finally {
       this.#ended.resolve(next);
     }

@@ -1,4 +1,4 @@
-import type { Reply, ReplyMoments } from "./reply.ts";
+import type { ReplyMoments, VoicedReply } from "./reply.ts";
 import type { Turn, TurnLatency, Utterance } from "./turn.ts";
 
 /** Why the agent speaks: an answer to words, keys or a tool's result; or one of its own sentences. */
@@ -17,9 +17,15 @@ export interface Asked {
 /** A question and the reply to it, until the reply is over. */
 export interface Exchange {
   readonly kind: ReplyKind;
-  readonly caller: Utterance;
-  readonly reply: Reply;
+  caller: Utterance;
+  readonly reply: VoicedReply;
   readonly asked: Asked;
+  /** What was to be said, where that is no answer. */
+  readonly text?: string;
+  /** Utterances of the caller's whose words will be known later. */
+  owedWords: number;
+  /** Those that came since. */
+  lateWords: string;
   /** When the agent's first frame was written. */
   startMs?: number;
   /** From the caller's first voiced frame to the agent's silence, the last time. */

@@ -18,7 +18,8 @@ import { Sentences } from "./sentences.ts";
 type ModelRung = Rung<LanguageModel>;
 type ReplyOptions = Parameters<LanguageModel["reply"]>[1];
 
-const GO_ON =
+/** What a model is told that goes on where another one died. */
+export const GO_ON =
   "(The line was cut after your last words. Go on with the very next word of that answer. Repeat nothing and do not apologise.)";
 
 // Nobody hears it: the conversation sees that somebody is at it.

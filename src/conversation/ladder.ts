@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { abortable } from "../base/signals.ts";
 import { ProviderError } from "./providers.ts";
 
-export type LadderStage = "stt" | "llm" | "tts";
+export type LadderStage = "stt" | "llm" | "tts" | "speech";
 
 /** One provider of a list, by the name that the configuration gives it. Its breaker is the same in all calls. */
 export interface Rung<P> {

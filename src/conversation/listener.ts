@@ -95,6 +95,16 @@ export class Listener {
     void this.#readEvents();
   }
 
+  /** Somebody else hears the caller begin, and may be the first: the agent is silent at once, and what it was is judged here. */
+  onElsewhere(): void {
+    const { floor, clock, speaker, loudness } = this.#options;
+    const { ear } = this;
+    if (!ear || ear.deaf || ear.speaking || floor.state !== "speaking" || !speaker.resumable) return;
+    ear.soundAt = clock.now();
+    loudness.begin();
+    floor.take("speech");
+  }
+
   /** May be called twice. */
   close(): void {
     this.#closed = true;

@@ -160,6 +160,61 @@ export interface TextToSpeech {
   close(): Promise<void>;
 }
 
+/** What a model that hears and speaks itself tells of a call. Called in the tick in which it comes. */
+export interface DialogueEvents {
+  /** It hears the caller begin to speak, where it listens for that itself. */
+  speech(): void;
+  /** What the caller said; what is not final is replaced by what follows. One final for each `commit`, whose text may be empty. */
+  words(words: { readonly utterance: number; readonly text: string; readonly final: boolean }): void;
+  usage(usage: Usage): void;
+  /** Once: nothing comes of it any more. */
+  lost(error: ProviderError): void;
+}
+
+/** One reply of such a model. Nothing is told of it after `done`, its `cancel`, or the loss of the dialogue. */
+export interface DialogueReplyEvents {
+  /** Sound at the call's rate, faster than it is spoken. */
+  audio(frame: Frame): void;
+  /** The words of it, as they come: before, with or after their sound. */
+  words(text: string): void;
+  tool(request: ToolRequest): void;
+  done(): void;
+}
+
+/** One call's conversation with a model that hears and speaks itself. */
+export interface Dialogue {
+  /** It wants all sound, also that without speech: it listens for the caller's beginning itself. */
+  readonly listens: boolean;
+  /** Copies what it keeps; never blocks, never throws. */
+  push(frame: Frame): void;
+  /** The caller paused: what was pushed is an utterance, and its number is returned. Undefined: there was too little of it. */
+  commit(): number | undefined;
+  /** Text in the place of the caller's words: the keys that were pressed. */
+  tell(text: string): void;
+  result(request: Pick<ToolRequest, "id">, result: string): void;
+  /** Asks for an answer to all so far, or for this sentence. One at a time: the one before has ended, or was cancelled. */
+  reply(options: { readonly say?: string; readonly events: DialogueReplyEvents }): {
+    /** Ends it. The model is told how much of it was heard, so that it remembers no more. */
+    cancel(heardMs: number): void;
+  };
+}
+
+export interface SpeechToSpeech {
+  readonly name: string;
+  /** Opened when the call comes and kept to its end: begins to connect, and returns at once. Closed by the signal. */
+  open(options: {
+    readonly rate: SampleRate;
+    readonly instructions: string;
+    readonly language: string;
+    readonly voice: string;
+    readonly hints: readonly string[];
+    readonly tools: readonly ToolDefinition[];
+    readonly events: DialogueEvents;
+    readonly signal: AbortSignal;
+  }): Dialogue;
+  close(): Promise<void>;
+}
+
 export type ProviderErrorCode = "unreachable" | "refused" | "overloaded" | "timeout" | "protocol" | "missing";
 
 /** Something outside went wrong. `missing`: a program or file is not on this machine; the message says what to install. */

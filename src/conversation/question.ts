@@ -20,6 +20,11 @@ export class Question {
     return `${this.words.text} ${this.#digits}`.trim();
   }
 
+  /** The keys among it. */
+  get digits(): string {
+    return this.#digits;
+  }
+
   get open(): boolean {
     return this.text !== "" || this.owed !== undefined;
   }

@@ -45,6 +45,20 @@ export interface ReplyMoments {
   writtenAt?: number;
 }
 
+/** A reply that is heard, whoever makes it. */
+export interface VoicedReply {
+  readonly tools: ToolRequest[];
+  readonly spoken: Spoken;
+  readonly moments: ReplyMoments;
+  /** What of it was heard by now, in ms. */
+  readonly heardMs: number;
+  release(): void;
+  /** Silence in this tick. Returns how much was heard, in ms. */
+  cancel(): number;
+  /** The tools that it asked for are not run. */
+  refuse?(): void;
+}
+
 // Half a second of a reply that is only being prepared: more would be synthesised for nothing when the caller goes on.
 const PREPARED_FRAMES = 25;
 const WATCH_MS = 250;
@@ -57,7 +71,7 @@ const MAX_PIECES = 1_000;
  * One reply: a stream of text, cut into pieces, spoken, and written to the media. It prepares itself from the start and sounds
  * from `release` on. `cancel` is a fence: nothing of it is heard or reported afterwards, and nobody waits for what it still does.
  */
-export class Reply {
+export class Reply implements VoicedReply {
   readonly tools: ToolRequest[] = [];
   readonly spoken = new Spoken();
   readonly moments: ReplyMoments = {};

@@ -1,13 +1,15 @@
 import type { MediaStream } from "../audio/stream.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Agent } from "./agent.ts";
+import type { SpokenDialogue } from "./dialogue.ts";
 import { type Asked, type Exchange, type ReplyKind, turnOf } from "./exchange.ts";
 import { History } from "./history.ts";
+import { GO_ON } from "./ladder-model.ts";
 import type { ConversationLimits } from "./limits.ts";
 import type { ConversationObserver } from "./observer.ts";
 import type { LanguageModel, ReplyPart, TextToSpeech, ToolRequest, Usage } from "./providers.ts";
 import type { Question } from "./question.ts";
-import { Reply, type Stage } from "./reply.ts";
+import { Reply, type ReplyEvents, type Stage, type VoicedReply } from "./reply.ts";
 import type { Tool } from "./tools.ts";
 
 export interface SpeakerEvents {
@@ -31,6 +33,8 @@ export interface SpeakerOptions {
   readonly question: Question;
   /** Finals that the recogniser still owes. */
   readonly pendingFinals: () => number;
+  /** A model that hears and speaks itself: while it is there, it gives the replies. */
+  readonly dialogue?: SpokenDialogue;
   readonly events: SpeakerEvents;
 }
 
@@ -51,6 +55,8 @@ export class Speaker {
   #unsure = false;
   /** A reply that was heard to its end during such a hold. */
   #late: Exchange | undefined;
+  /** An exchange that is over, but for the caller's words: they are still to come. */
+  #unwritten: { readonly exchange: Exchange; write(): void } | undefined;
   /** The agent's last words were a question. */
   asked = false;
   turns = 0;
@@ -91,7 +97,7 @@ export class Speaker {
   /** Starts the model and the voice on the words so far; nothing of it is heard until `answer`. */
   prepare(): void {
     const question = this.#options.question.text;
-    if (question === "" || this.#draft?.question === question) return;
+    if (question === "" || this.#draft?.question === question || this.#options.dialogue?.alive) return;
     this.dropDraft();
     this.#draft = { question, reply: this.#model(question) };
   }
@@ -107,17 +113,36 @@ export class Speaker {
     const draft = this.#draft?.question === question ? this.#draft.reply : undefined;
     if (draft) this.#draft = undefined;
     this.dropDraft();
-    this.#begin("answer", draft ?? this.#model(question), asked);
+    const owedWords = this.#options.dialogue?.alive ? this.#options.dialogue.owedWords : 0;
+    const reply = this.#spoken() ?? draft ?? this.#model(question);
+    this.#begin("answer", reply, asked, { owedWords });
   }
 
   /** One of the agent's own sentences. */
   say(kind: ReplyKind, text: string, asked: Asked): void {
     this.dropDraft();
-    this.#begin(
-      kind,
-      this.#reply(() => fixed(text)),
-      asked,
-    );
+    this.#begin(kind, this.#spoken(text) ?? this.#reply(() => fixed(text)), asked, { text });
+  }
+
+  /** What a tool did. */
+  result(request: ToolRequest, result: string): void {
+    this.history.tool(request, result);
+    this.#options.dialogue?.result(request, result);
+  }
+
+  /** The caller's words, which were answered before they were known. */
+  lateWords(text: string): void {
+    const unwritten = this.#unwritten;
+    const exchange = unwritten?.exchange ?? this.#exchange;
+    if (!exchange || exchange.owedWords === 0) return;
+    exchange.owedWords -= 1;
+    if (text !== "") {
+      this.#options.observer.callerWords(text, true);
+      exchange.lateWords = `${exchange.lateWords} ${text}`.trim();
+      exchange.caller = { ...exchange.caller, text: `${exchange.caller.text} ${text}`.trim() };
+      if (exchange.startMs !== undefined) this.history.caller(text);
+    }
+    if (exchange.owedWords === 0) this.#write();
   }
 
   /** Silence in this tick, and the reply stays. `soundAt`: when the caller's sound began. `sure`: it is known to be speech. */
@@ -173,6 +198,7 @@ export class Speaker {
     if (exchange.startMs === undefined) {
       // Nothing of it was heard: the question is still open, or what was to be said still to be said.
       if (exchange.kind !== "prompt") this.#options.question.owed = exchange.kind;
+      this.#reopen(exchange);
       return false;
     }
     const { bargeInMs } = exchange;
@@ -188,12 +214,85 @@ export class Speaker {
     return this.#reply((signal) => llm.reply(messages, { tools: definitions, signal, onUsage: this.#onUsage }));
   }
 
+  /** Words that came while they were being answered wait for an answer again. */
+  #reopen({ lateWords: text }: Exchange): void {
+    if (text !== "") this.#options.question.words.hear({ text, final: true, startMs: 0, endMs: 0 });
+  }
+
+  /** A reply of the model that speaks itself, while there is one. */
+  #spoken(say?: string): VoicedReply | undefined {
+    const { dialogue, media, clock, limits } = this.#options;
+    const alive = (): Exchange | undefined => (this.#exchange?.reply === reply ? this.#exchange : undefined);
+    const reply = dialogue?.reply({
+      ...(say !== undefined && { say }),
+      wordsFor: this.#wordsFor,
+      media,
+      clock,
+      stallMs: limits.stallMs,
+      events: {
+        ...this.#replyEvents(alive),
+        dying: () => {
+          const exchange = alive();
+          if (exchange) this.#draft = { question: GO_ON, reply: this.#rest(exchange) };
+        },
+        lost: () => this.#takeOver(alive()),
+      },
+    });
+    return reply;
+  }
+
+  /** The model that spoke is lost in the middle of its reply, which was heard as far as it came: the others go on with it. */
+  #takeOver(exchange: Exchange | undefined): void {
+    if (!exchange) return;
+    const { kind, asked, text } = exchange;
+    const { question, clock } = this.#options;
+    this.#exchange = undefined;
+    if (exchange.startMs !== undefined) {
+      const { spoken } = exchange.reply;
+      const rest = this.#draft?.question === GO_ON ? this.#draft.reply : this.#rest(exchange);
+      this.#draft = undefined;
+      this.#record(exchange, { heardMs: spoken.ms, heardText: spoken.heard(spoken.ms), interrupted: false });
+      const now = clock.now();
+      this.#begin(kind, rest, { voicedAt: undefined, decidedAt: now, askedAt: now });
+      return;
+    }
+    this.#reopen(exchange);
+    if (text !== undefined) this.say(kind, text, asked);
+    // Of what was not understood yet the recogniser gets the sound again: its words ask for the answer.
+    else if (question.text !== "") this.answer(asked);
+  }
+
+  #rest({ reply: { spoken }, text }: Exchange): Reply {
+    const heard = spoken.heard(spoken.ms);
+    if (text !== undefined) {
+      const said = heard.split(" ").filter((word) => word !== "").length;
+      return this.#reply(() => fixed(text.split(" ").slice(said).join(" ")));
+    }
+    const { llm } = this.#options;
+    const messages = this.history.messages();
+    const asked = [...messages, { role: "assistant", content: heard }, { role: "user", content: GO_ON }] as const;
+    return this.#reply((signal) => llm.reply(asked, { tools: [], signal, onUsage: this.#onUsage }));
+  }
+
+  readonly #wordsFor = ({ name }: ToolRequest): string | undefined =>
+    this.#options.tools.find(({ definition }) => definition.name === name)?.words;
+
+  #replyEvents(alive: () => Exchange | undefined): Pick<ReplyEvents, "begins" | "audio" | "words" | "done"> {
+    const { events, observer } = this.#options;
+    return {
+      begins: () => events.begins(),
+      audio: () => this.#onAudio(alive()),
+      words: (text) => observer.agentWords(text),
+      done: () => this.#onDone(alive()),
+    };
+  }
+
   #reply(source: (signal: AbortSignal) => AsyncIterable<ReplyPart>): Reply {
-    const { tts, media, clock, agent, tools, limits, observer, events } = this.#options;
+    const { tts, media, clock, agent, limits, events } = this.#options;
     const alive = (): Exchange | undefined => (this.#exchange?.reply === reply ? this.#exchange : undefined);
     const reply = new Reply({
       source,
-      wordsFor: ({ name }) => tools.find(({ definition }) => definition.name === name)?.words,
+      wordsFor: this.#wordsFor,
       tts,
       voice: agent.voice,
       language: agent.language,
@@ -202,11 +301,8 @@ export class Speaker {
       stallMs: limits.stallMs,
       maxCharacters: limits.replyCharacters,
       events: {
-        begins: () => events.begins(),
-        audio: () => this.#onAudio(alive()),
-        words: (text) => observer.agentWords(text),
+        ...this.#replyEvents(alive),
         usage: this.#onUsage,
-        done: () => this.#onDone(alive()),
         failed: (stage, error) => {
           const exchange = alive();
           if (exchange) events.failed(stage, error, exchange.kind);
@@ -218,10 +314,18 @@ export class Speaker {
 
   readonly #onUsage = (usage: Usage): void => this.#options.observer.usage?.(usage);
 
-  #begin(kind: ReplyKind, reply: Reply, asked: Asked): void {
+  #begin(
+    kind: ReplyKind,
+    reply: VoicedReply,
+    asked: Asked,
+    { text, owedWords = 0 }: { text?: string; owedWords?: number } = {},
+  ): void {
     const { question } = this.#options;
+    // The words of the exchange before have not come by now: it goes on record without.
+    this.#write();
     const caller = { text: question.text, startMs: this.#since(question.startedAt ?? this.#options.clock.now()) };
-    this.#exchange = { kind, reply, asked, caller, resumes: 0 };
+    const said = text === undefined ? {} : { text };
+    this.#exchange = { kind, reply, asked, caller, ...said, owedWords, lateWords: "", resumes: 0 };
     reply.release();
   }
 
@@ -243,6 +347,7 @@ export class Speaker {
     this.#exchange = undefined;
     // Whoever starts to speak at that very moment has the floor: then the tools are not asked for.
     const tools = this.#heldAt === undefined ? reply.tools : [];
+    if (tools.length < reply.tools.length) reply.refuse?.();
     this.#record(exchange, { ...wholeOf(exchange), tools });
     this.#options.events.done(tools, exchange.kind);
   }
@@ -258,16 +363,29 @@ export class Speaker {
     exchange: Exchange,
     heard: { heardMs: number; heardText: string; interrupted: boolean; tools?: readonly ToolRequest[] },
   ): void {
-    this.history.agent(heard.heardText, heard.tools);
     this.asked = heard.heardText.trimEnd().endsWith("?");
-    this.#options.observer.turn(turnOf(exchange, { index: this.turns, ...heard }));
+    const index = this.turns;
     this.turns += 1;
+    const write = (): void => {
+      this.history.agent(heard.heardText, heard.tools);
+      this.#options.observer.turn(turnOf(exchange, { index, ...heard }));
+    };
+    // A tool's result follows its request at once, whatever words are still to come.
+    if (exchange.owedWords > 0 && (heard.tools ?? []).length === 0) this.#unwritten = { exchange, write };
+    else write();
+  }
+
+  #write(): void {
+    const unwritten = this.#unwritten;
+    this.#unwritten = undefined;
+    unwritten?.write();
   }
 
   /** The caller's last words, which nobody answered any more. */
   close(): void {
     const { question, observer } = this.#options;
     this.cancel({ interrupted: false });
+    this.#write();
     if (question.text === "") return;
     const caller = { text: question.text, startMs: this.#since(question.startedAt ?? this.#options.clock.now()) };
     observer.turn({ index: this.turns, caller, tools: [], latency: {}, interrupted: false });

@@ -3,7 +3,7 @@ import type { WordTime } from "./providers.ts";
 import { WordTimes } from "./word-times.ts";
 
 interface Piece {
-  readonly text: string;
+  text: string;
   ms: number;
   complete: boolean;
   readonly times: WordTimes;
@@ -19,11 +19,24 @@ export const MS_PER_CHARACTER = 65;
  */
 export class Spoken {
   readonly #pieces: Piece[] = [];
+  readonly #msPerCharacter: number;
+
+  /** `msPerCharacter`: what is known of the voice's pace, for pieces that are not complete. */
+  constructor({ msPerCharacter = MS_PER_CHARACTER }: { msPerCharacter?: number } = {}) {
+    this.#msPerCharacter = msPerCharacter;
+  }
 
   /** A piece begins; the frames that follow are its own. */
   begin(text: string): void {
     this.end();
     this.#pieces.push({ text, ms: 0, complete: false, times: new WordTimes() });
+  }
+
+  /** The piece that has begun goes on with these words: of a voice whose words come along with its sound. */
+  more(text: string): void {
+    const piece = this.#pieces.at(-1);
+    if (piece) piece.text += text;
+    else this.begin(text);
   }
 
   add(frame: Frame): void {
@@ -56,7 +69,7 @@ export class Spoken {
     let startMs = 0;
     const words: string[] = [];
     for (const piece of this.#pieces) {
-      const lengthMs = piece.complete ? piece.ms : Math.max(piece.ms, piece.text.length * MS_PER_CHARACTER);
+      const lengthMs = piece.complete ? piece.ms : Math.max(piece.ms, piece.text.length * this.#msPerCharacter);
       words.push(...wordsBetween(piece, lengthMs, fromMs - startMs, untilMs - startMs));
       startMs += lengthMs;
     }

@@ -2,6 +2,7 @@ import { anthropic } from "./llm/anthropic.ts";
 import { openai } from "./llm/openai.ts";
 import { scripted } from "./llm/scripted.ts";
 import type { ProviderModule, Stage } from "./module.ts";
+import { realtime } from "./speech/realtime.ts";
 import { assemblyai } from "./stt/assemblyai.ts";
 import { deepgram } from "./stt/deepgram.ts";
 import { flux } from "./stt/flux.ts";
@@ -27,4 +28,5 @@ export const providers = {
   stt: { pocketsphinx, deepgram, flux, assemblyai, "openai-transcription": openaiTranscription, vosk, wyoming },
   llm: { anthropic, openai, scripted },
   tts: { aura, cartesia, elevenlabs, flite, "openai-speech": openaiSpeech },
+  speech: { realtime },
 } as const satisfies Registry;

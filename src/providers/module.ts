@@ -1,15 +1,23 @@
 import type { z } from "zod";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { LanguageModel, SpeechToText, TextToSpeech, VoiceActivity } from "../conversation/providers.ts";
+import type {
+  LanguageModel,
+  SpeechToSpeech,
+  SpeechToText,
+  TextToSpeech,
+  VoiceActivity,
+} from "../conversation/providers.ts";
 
-export type Stage = "vad" | "stt" | "llm" | "tts";
+/** `speech`: a model that hears and speaks itself, in place of the three. */
+export type Stage = "vad" | "stt" | "llm" | "tts" | "speech";
 
 export interface StagePort {
   vad: VoiceActivity;
   stt: SpeechToText;
   llm: LanguageModel;
   tts: TextToSpeech;
+  speech: SpeechToSpeech;
 }
 
 export interface ProviderContext {

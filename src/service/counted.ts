@@ -1,4 +1,10 @@
-import { type LanguageModel, ProviderError, type SpeechToText, type TextToSpeech } from "../conversation/providers.ts";
+import {
+  type LanguageModel,
+  ProviderError,
+  type SpeechToSpeech,
+  type SpeechToText,
+  type TextToSpeech,
+} from "../conversation/providers.ts";
 import type { Stage } from "../providers/module.ts";
 
 export type Count = (provider: string, result: string) => void;
@@ -28,6 +34,25 @@ export const countEar = (ear: SpeechToText, name: string, count: Count): SpeechT
     const hearing = opened(() => ear.open(options), name, count);
     const transcripts = counted(hearing.transcripts, { name, stage: "stt", count, ...options });
     return { push: (frame) => hearing.push(frame), finish: () => hearing.finish(), transcripts };
+  },
+});
+
+/** A dialogue is asked for once a call, likewise. */
+export const countSpeech = (speech: SpeechToSpeech, name: string, count: Count): SpeechToSpeech => ({
+  ...rest(speech),
+  open(options) {
+    const { events, signal } = options;
+    let over = false;
+    const tell = (result: string): void => {
+      if (!over) count(name, result);
+      over = true;
+    };
+    signal.addEventListener("abort", () => tell("ok"), { once: true });
+    const lost = (error: ProviderError): void => {
+      tell(error.code);
+      events.lost(error);
+    };
+    return opened(() => speech.open({ ...options, events: { ...events, lost } }), name, count);
   },
 });
 

@@ -8,9 +8,9 @@ import type { LadderStep, Rung } from "../conversation/ladder.ts";
 import { LadderEar } from "../conversation/ladder-ear.ts";
 import { LadderModel } from "../conversation/ladder-model.ts";
 import { LadderVoice } from "../conversation/ladder-voice.ts";
-import type { LanguageModel, SpeechToText, TextToSpeech } from "../conversation/providers.ts";
+import type { LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech } from "../conversation/providers.ts";
 import type { ProviderContext, ProviderModule, Stage, StagePort } from "../providers/module.ts";
-import { countEar, countModel, countVoice } from "./counted.ts";
+import { countEar, countModel, countSpeech, countVoice } from "./counted.ts";
 
 /** Makes one call's providers: each stage's list as one. `onStep`: what is to be told of it. */
 export type ForCall = (onStep: (step: LadderStep) => void) => ConversationProviders;
@@ -42,12 +42,14 @@ export class Staff {
     const stt = this.#rungs("stt", settings).map((rung) => counted<SpeechToText>(rung, countEar, count));
     const llm = this.#rungs("llm", settings).map((rung) => counted<LanguageModel>(rung, countModel, count));
     const tts = this.#rungs("tts", settings).map((rung) => counted<TextToSpeech>(rung, countVoice, count));
+    const speech = this.#rungs("speech", settings).map((rung) => counted<SpeechToSpeech>(rung, countSpeech, count));
     const { voices } = settings;
     return (onStep) => ({
       vad,
       stt: new LadderEar({ rungs: stt, limits: ladder.stt, clock, onStep }),
       llm: new LadderModel({ rungs: llm, limits: ladder.llm, clock, onStep }),
       tts: new LadderVoice({ rungs: tts, limits: ladder.tts, clock, onStep, voices }),
+      ...(speech.length > 0 && { speech: { rungs: speech, onStep, voices } }),
     });
   }
 

@@ -24,6 +24,7 @@ describe("a sound configuration", () => {
       stt: ["pocketsphinx"],
       llm: ["scripted"],
       tts: ["flite"],
+      speech: [],
     });
     expect(config.stateDir).toBe("/home/pbx/.local/state/sidetone");
     expect(() => Object.assign(config.server, { port: 1 })).toThrow(TypeError);

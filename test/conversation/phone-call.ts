@@ -2,6 +2,7 @@ import { silentLog } from "../../src/base/log.ts";
 import type { Next } from "../../src/call/engine.ts";
 import { type Agent, defineAgent } from "../../src/conversation/agent.ts";
 import { converse } from "../../src/conversation/conversation.ts";
+import type { SpeechChoice } from "../../src/conversation/dialogue.ts";
 import { type ConversationLimits, defaultLimits } from "../../src/conversation/limits.ts";
 import type { Turn } from "../../src/conversation/turn.ts";
 import { FakeEar, FakeVoiceActivity } from "../fakes/ear.ts";
@@ -22,6 +23,9 @@ export class PhoneCall {
   readonly ear = new FakeEar(this.clock);
   readonly model = new FakeModel(this.clock);
   readonly voice = new FakeVoice(this.clock);
+  /** Where the agent has a model that hears and speaks itself. */
+  speech: SpeechChoice | undefined;
+  readonly callerWords: string[] = [];
   readonly turns: Turn[] = [];
   readonly bargeIns: number[] = [];
   next: Next | undefined;
@@ -38,11 +42,17 @@ export class PhoneCall {
         targets: ["sales", "support"],
         ...agent,
       }),
-      providers: { vad: this.vad, stt: this.ear, llm: this.model, tts: this.voice },
+      providers: {
+        vad: this.vad,
+        stt: this.ear,
+        llm: this.model,
+        tts: this.voice,
+        ...(this.speech && { speech: this.speech }),
+      },
       clock: this.clock,
       log: silentLog,
       observer: {
-        callerWords: () => {},
+        callerWords: (text, final) => void (final && this.callerWords.push(text)),
         agentWords: () => {},
         bargeIn: (ms) => void this.bargeIns.push(ms),
         turn: (turn) => void this.turns.push(turn),

@@ -127,8 +127,13 @@ export class FaultyWorker implements AsyncDisposable {
   }
 
   #catalogue(): Catalogue {
-    const ports: StagePort = { vad: new FakeVoiceActivity(), stt: this.ear, llm: this.model, tts: this.voice };
-    const moduleOf = (stage: Stage): ProviderModule<Stage> => ({
+    const ports: Omit<StagePort, "speech"> = {
+      vad: new FakeVoiceActivity(),
+      stt: this.ear,
+      llm: this.model,
+      tts: this.voice,
+    };
+    const moduleOf = (stage: keyof typeof ports): ProviderModule<Stage> => ({
       stage,
       name: "fake",
       schema: z.strictObject({}),

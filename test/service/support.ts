@@ -11,6 +11,9 @@ const makers: { readonly [S in Stage]: () => StagePort[S] } = {
   stt: () => new FakeEar(systemClock),
   llm: () => new FakeModel(systemClock),
   tts: () => new FakeVoice(systemClock),
+  speech: () => {
+    throw new Error("no test of the service has a model that speaks itself");
+  },
 };
 
 /** The tests' catalogue, with fakes that really hear and speak. `made` holds what was created, `closed` what was closed. */

@@ -20,8 +20,28 @@ export async function tryOnce(stage: keyof StagePort, made: { close(): Promise<v
       return await listenOnce(made as StagePort["stt"], trial);
     case "tts":
       return await speakOnce(made as StagePort["tts"], trial);
+    case "speech":
+      return await talkOnce(made as StagePort["speech"], trial);
     case "llm":
       return await askOnce(made as StagePort["llm"], trial);
+  }
+}
+
+/** To its first sound: that needs the connection, the settings and the model. */
+async function talkOnce(model: StagePort["speech"], { wish, signal: outer }: Trial): Promise<void> {
+  const { language, voice, hints } = wish;
+  const abort = new AbortController();
+  const signal = AbortSignal.any([outer, abort.signal]);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  outer.addEventListener("abort", () => reject(outer.reason), { once: true });
+  const nothing = (): void => {};
+  try {
+    const events = { speech: nothing, words: nothing, usage: nothing, lost: reject };
+    const dialogue = model.open({ rate: RATE, instructions: "", language, voice, hints, tools: [], events, signal });
+    dialogue.reply({ say: "Hello.", events: { audio: () => resolve(), words: nothing, tool: nothing, done: resolve } });
+    await promise;
+  } finally {
+    abort.abort();
   }
 }
 

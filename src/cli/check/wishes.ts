@@ -35,5 +35,6 @@ function askedOf(
 ): Pick<Wish, "language" | "voice" | "hints"> {
   if (stage === "tts") return { language, voice: voiceFor(name, { voice, voices, first }), hints: [] };
   if (stage === "stt") return { language, voice: "", hints: script === undefined ? [] : hintsOf(script as Script) };
+  if (stage === "speech") return { language, voice: voices[name] ?? "", hints: [] };
   return { language: "", voice: "", hints: [] };
 }

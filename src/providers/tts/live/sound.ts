@@ -14,8 +14,13 @@ let resampling: Promise<Resampling> | undefined;
 /** Loads the resampler, once for the process; nothing where the rates are the same. */
 export async function resamplerFor(coding: Coding, rate: SampleRate): Promise<Resampler | undefined> {
   if (coding.rate === rate) return undefined;
+  return (await resamplingLoaded()).open({ from: coding.rate, to: rate });
+}
+
+/** The resampler of the process, loaded by whoever is the first to want it. */
+export function resamplingLoaded(): Promise<Resampling> {
   resampling ??= loadResampling();
-  return (await resampling).open({ from: coding.rate, to: rate });
+  return resampling;
 }
 
 /** A provider's sound as frames of the call's rate, in whatever pieces it comes. */
