@@ -42,7 +42,13 @@ beforeEach(async () => {
     needs: "nothing",
     files: [{ name: "words.onnx", url: `${at}${path}`, sizeBytes: undefined, sha256: undefined, ...more }],
   });
-  models = [of("good", "/moved"), of("bad", "/other"), of("long", "/endless"), of("gone", "/gone"), of("new", "/words", {})];
+  models = [
+    of("good", "/moved"),
+    of("bad", "/other"),
+    of("long", "/endless"),
+    of("gone", "/gone"),
+    of("new", "/words", {}),
+  ];
 });
 
 afterEach(() => {

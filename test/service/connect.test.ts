@@ -32,7 +32,10 @@ function deskWith(media: { codec: string; rate: SampleRate }) {
   const stages = { vad: new FakeVoiceActivity(), stt: new FakeEar(clock), llm: new FakeModel(clock), tts: voice };
   const fakes = {
     ...catalogue,
-    providers: catalogue.providers.map((module) => ({ ...module, create: () => stages[module.stage as keyof typeof stages] as never })),
+    providers: catalogue.providers.map((module) => ({
+      ...module,
+      create: () => stages[module.stage as keyof typeof stages] as never,
+    })),
   };
   const folder = new Folder({ "sidetone.yaml": SOUND_SERVICE, "agents/reception.yaml": SOUND_AGENT });
   open.folder = folder;
