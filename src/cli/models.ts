@@ -2,11 +2,11 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { messageOf } from "../base/errors.ts";
-import { LOCAL_MODELS, type LocalModel, type ModelFile } from "../models/catalogue.ts";
-import { fetchFile } from "../models/fetch.ts";
-import { type FileState, verifyFile } from "../models/verify.ts";
 import { type Http, openHttp } from "../providers/http.ts";
 import { CommandError, EXIT, EXIT_HELP } from "./exit.ts";
+import { LOCAL_MODELS, type LocalModel, type ModelFile } from "./models/catalogue.ts";
+import { fetchFile } from "./models/fetch.ts";
+import { type FileState, verifyFile } from "./models/verify.ts";
 
 const HELP = `
 Nothing is ever fetched but by "fetch". Without a network: put the files that "verify" misses where it says.

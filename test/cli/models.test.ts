@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { LOCAL_MODELS, type LocalModel } from "../../src/cli/models/catalogue.ts";
 import { addModelsCommand } from "../../src/cli/models.ts";
-import { LOCAL_MODELS, type LocalModel } from "../../src/models/catalogue.ts";
 import { openHttp } from "../../src/providers/http.ts";
 
 const WORDS = "a model of very few words";

@@ -3,7 +3,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Http } from "../providers/http.ts";
+import type { Http } from "../../providers/http.ts";
 import type { ModelFile } from "./catalogue.ts";
 import { verifyFile } from "./verify.ts";
 

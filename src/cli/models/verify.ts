@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { codeOf } from "../base/errors.ts";
+import { codeOf } from "../../base/errors.ts";
 import type { ModelFile } from "./catalogue.ts";
 
 export type FileState =
