@@ -15,6 +15,8 @@ import { cartesia } from "./tts/cartesia.ts";
 import { elevenlabs } from "./tts/elevenlabs.ts";
 import { flite } from "./tts/flite.ts";
 import { openaiSpeech } from "./tts/openai-speech.ts";
+import { sherpaVoice } from "./tts/sherpa.ts";
+import { wyomingVoice } from "./tts/wyoming.ts";
 import { fvad } from "./vad/fvad.ts";
 import { silero } from "./vad/silero.ts";
 
@@ -27,6 +29,6 @@ export const providers = {
   vad: { fvad, silero },
   stt: { pocketsphinx, deepgram, flux, assemblyai, "openai-transcription": openaiTranscription, vosk, wyoming },
   llm: { anthropic, openai, scripted },
-  tts: { aura, cartesia, elevenlabs, flite, "openai-speech": openaiSpeech },
+  tts: { aura, cartesia, elevenlabs, flite, "openai-speech": openaiSpeech, sherpa: sherpaVoice, wyoming: wyomingVoice },
   speech: { realtime },
 } as const satisfies Registry;

@@ -15,6 +15,7 @@ export function describeVoiceFaults<S extends ModelServer>(
     voice,
     codes = {},
     without = [],
+    keyless = false,
   }: {
     open: () => S;
     create: (server: S, key: string, deadlines: Deadlines) => TextToSpeech;
@@ -22,6 +23,8 @@ export function describeVoiceFaults<S extends ModelServer>(
     codes?: Partial<Record<Fault, string>>;
     /** Faults that its protocol does not have. */
     without?: readonly Fault[];
+    /** Its protocol has no keys. */
+    keyless?: boolean;
   },
 ): void {
   describe(`${name} on a bad day`, () => {
@@ -118,6 +121,7 @@ export function describeVoiceFaults<S extends ModelServer>(
       ]);
     });
 
+    if (keyless) return;
     test("a wrong key is refused, and appears in no message", async () => {
       server.key = "sk-right";
       const wrong = create(server, "sk-wrong-0123456789", PATIENT);
