@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { messageOf } from "../../../base/errors.ts";
-import { faultOf } from "../../model-files.ts";
+import { faultOf } from "../../model-check.ts";
 import type { FromMouth, SherpaModel, ToMouth } from "./protocol.ts";
 
 /** The part of the library that is used here. */

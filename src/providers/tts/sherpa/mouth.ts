@@ -80,7 +80,7 @@ export class Mouth {
 
   /** It hangs: what follows is a new process. */
   kill(): void {
-    this.#process?.child.kill("SIGKILL");
+    if (this.#process) this.#lost(this.#process, "timeout", "it hangs");
   }
 
   /** Resolves when the process has ended. May be called twice. */
