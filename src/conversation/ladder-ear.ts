@@ -2,7 +2,7 @@ import type { Frame } from "../audio/frame.ts";
 import type { Permit } from "../base/breaker.ts";
 import { BoundedQueue } from "../base/queue.ts";
 import { type EarRung, hearAgain, type Line, type OpenOptions, openLine, shut, tellFailure } from "./ear-line.ts";
-import { isGrave, type LadderOptions, peekNext, Standing, takeNext } from "./ladder.ts";
+import { connectFirst, isGrave, type LadderOptions, peekNext, Standing, takeNext } from "./ladder.ts";
 import { type Hearing, ProviderError, type SpeechToText, type Transcript } from "./providers.ts";
 import { Replay } from "./replay.ts";
 
@@ -37,6 +37,10 @@ export class LadderEar implements SpeechToText {
     const prepared = this.#options.rungs.map(({ provider }) => provider.prepare?.(options));
     const failed = (await Promise.allSettled(prepared)).find(({ status }) => status === "rejected");
     if (failed?.status === "rejected") throw failed.reason;
+  }
+
+  connect(options: OpenOptions): Promise<void> {
+    return connectFirst(this.#options.rungs, ({ provider }) => provider.connect?.(options));
   }
 
   open(options: OpenOptions): Hearing {

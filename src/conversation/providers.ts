@@ -33,6 +33,13 @@ export interface SpeechToText {
     hints: readonly string[];
     signal: AbortSignal;
   }): Promise<void>;
+  /** As LanguageModel.connect: the next `open` for the same kind of call finds its connection open. */
+  connect?(options: {
+    rate: SampleRate;
+    language: string;
+    hints: readonly string[];
+    signal: AbortSignal;
+  }): Promise<void>;
   /** `hints`: phrases the agent expects, most wanted first. */
   open(options: { rate: SampleRate; language: string; hints: readonly string[]; signal: AbortSignal }): Hearing;
   close(): Promise<void>;

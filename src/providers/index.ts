@@ -8,6 +8,7 @@ import { deepgram } from "./stt/deepgram.ts";
 import { flux } from "./stt/flux.ts";
 import { openaiTranscription } from "./stt/openai-transcription.ts";
 import { pocketsphinx } from "./stt/pocketsphinx.ts";
+import { sherpa } from "./stt/sherpa.ts";
 import { vosk } from "./stt/vosk.ts";
 import { wyoming } from "./stt/wyoming.ts";
 import { aura } from "./tts/aura.ts";
@@ -27,7 +28,7 @@ type Registry = { readonly [S in Stage]: Readonly<Record<string, ProviderModule<
 /** Every provider there is, by stage and by the name that the configuration calls it: one line each. */
 export const providers = {
   vad: { fvad, silero },
-  stt: { pocketsphinx, deepgram, flux, assemblyai, "openai-transcription": openaiTranscription, vosk, wyoming },
+  stt: { pocketsphinx, sherpa, deepgram, flux, assemblyai, "openai-transcription": openaiTranscription, vosk, wyoming },
   llm: { anthropic, openai, scripted },
   tts: { aura, cartesia, elevenlabs, flite, "openai-speech": openaiSpeech, sherpa: sherpaVoice, wyoming: wyomingVoice },
   speech: { realtime },

@@ -10,9 +10,13 @@ export const rateOfCodec = (codec: string): SampleRate => (NARROW.test(codec) ? 
 
 /** Connections are opened while the call is being answered: nobody waits for them, and what fails shows when it is needed. */
 export function connectAhead(
-  { voice, language }: Agent,
-  { llm, tts }: Pick<ConversationProviders, "llm" | "tts">,
+  { voice, language, hints }: Agent,
+  { stt, llm, tts }: Pick<ConversationProviders, "stt" | "llm" | "tts">,
   { rate, signal }: { rate: SampleRate; signal: AbortSignal },
 ): void {
-  void Promise.allSettled([llm.connect?.({ signal }), tts.connect?.({ voice, language, rate, signal })]);
+  void Promise.allSettled([
+    stt.connect?.({ rate, language, hints, signal }),
+    llm.connect?.({ signal }),
+    tts.connect?.({ voice, language, rate, signal }),
+  ]);
 }

@@ -29,6 +29,7 @@ export const countVoice = (voice: TextToSpeech, name: string, count: Count): Tex
 /** A recogniser is asked once a call; it has failed when it is lost before the call's end. */
 export const countEar = (ear: SpeechToText, name: string, count: Count): SpeechToText => ({
   ...rest(ear),
+  ...(ear.connect && { connect: ear.connect.bind(ear) }),
   ...(ear.prepare && { prepare: ear.prepare.bind(ear) }),
   open(options) {
     const hearing = opened(() => ear.open(options), name, count);

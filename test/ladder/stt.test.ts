@@ -282,3 +282,15 @@ test("a recogniser that has worked for a while and then dies in two calls is ask
   expect(first.opened).toBe(before);
   for (const one of [...callers, other]) one.hangUp();
 });
+
+test("at ring the first two are connected, and no third", async () => {
+  const asked: string[] = [];
+  const third = new FaultyEar(clock, "spare", () => undefined);
+  const waiting = [...rungs, rungOf(clock, third)].map((rung) => ({
+    ...rung,
+    provider: Object.assign(rung.provider, { connect: async () => void asked.push(rung.name) }),
+  }));
+  const ear = new LadderEar({ rungs: waiting, clock, limits, onStep: steps.onStep });
+  await ear.connect({ rate: 8000, language: "en", hints: [], signal: new AbortController().signal });
+  expect(asked).toEqual(["cloud", "local"]);
+});

@@ -1,11 +1,13 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createServer as createTcpServer } from "node:net";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import type { ProviderError } from "../../src/conversation/providers.ts";
 import { ProviderSocket } from "../../src/providers/socket.ts";
-import { selfSigned } from "../fakes/providers/self-signed.ts";
+import { selfSigned, vouchedFor } from "../fakes/providers/self-signed.ts";
 import { FakeServer } from "../fakes/providers/server.ts";
 
 const KEY = "Token swordfish";
@@ -49,8 +51,14 @@ function attempt(
   });
 }
 
-const redirectTo = (location: string): Server => {
-  const server = createServer();
+/** As an administrator's NODE_EXTRA_CA_CERTS does. */
+function trustAuthority(): void {
+  const before = getCACertificates("default");
+  setDefaultCACertificates([...before, vouchedFor.authority]);
+  closers.push(() => setDefaultCACertificates(before));
+}
+
+const redirectTo = (location: string, server: Server = createServer()): Server => {
   server.on("upgrade", (_request, raw) => {
     raw.end(`HTTP/1.1 307 Temporary Redirect\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`);
   });
@@ -81,6 +89,33 @@ test("a certificate that nobody vouches for is not accepted", async () => {
     message: expect.stringMatching(/self.signed/i),
   });
   expect(server.requests).toEqual([]);
+});
+
+test("a server whose certificate is vouched for is connected to over TLS", async () => {
+  trustAuthority();
+  const server = await fake({ tls: vouchedFor });
+  expect(await attempt(`${server.url}/v1`)).toBe("hello");
+  expect(server.requests).toMatchObject([{ path: "/v1", headers: { authorization: KEY } }]);
+});
+
+test("a certificate for another host is not accepted, whoever vouches for it", async () => {
+  trustAuthority();
+  const server = await fake({ tls: vouchedFor });
+  expect(await attempt(server.url.replace("localhost", "127.0.0.1"))).toMatchObject({ code: "unreachable" });
+  expect(server.requests).toEqual([]);
+});
+
+test("a redirect from TLS to plain text is refused, and nothing goes there", async () => {
+  trustAuthority();
+  const plain = await fake();
+  const port = await listen(redirectTo(`${plain.url}/v1`, createTlsServer(vouchedFor)));
+  const lost = await attempt(`wss://localhost:${port}/v1`);
+  expect(lost).toMatchObject({ code: "refused", message: expect.stringContaining("plain text") });
+  const elsewhere = await fake({ tls: vouchedFor });
+  const secure = await listen(redirectTo(`${elsewhere.url}/v1`, createTlsServer(vouchedFor)));
+  expect(await attempt(`wss://localhost:${secure}/v1`)).toBe("hello");
+  // Not even the request, in which the key would be.
+  expect(plain.requests).toEqual([]);
 });
 
 test("a server that takes the connection and says nothing is given up in time", async () => {

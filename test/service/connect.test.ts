@@ -3,7 +3,7 @@ import type { SampleRate } from "../../src/audio/frame.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { createMetrics } from "../../src/base/metrics.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import type { TextToSpeech } from "../../src/conversation/providers.ts";
+import type { SpeechToText, TextToSpeech } from "../../src/conversation/providers.ts";
 import { createLiveCalls } from "../../src/server/live.ts";
 import { rateOfCodec } from "../../src/service/connect.ts";
 import { Desk } from "../../src/service/desk.ts";
@@ -16,6 +16,7 @@ import { FakeModel } from "../fakes/model.ts";
 import { FakeVoice } from "../fakes/voice.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
+type Hear = Parameters<NonNullable<SpeechToText["connect"]>>[0];
 type Connect = Parameters<NonNullable<TextToSpeech["connect"]>>[0];
 
 const open: { folder?: Folder } = {};
@@ -29,7 +30,11 @@ function deskWith(media: { codec: string; rate: SampleRate }) {
   const voice = Object.assign(new FakeVoice(clock), {
     connect: async ({ rate, language }: Connect) => void asked.push({ rate, language, answered }),
   });
-  const stages = { vad: new FakeVoiceActivity(), stt: new FakeEar(clock), llm: new FakeModel(clock), tts: voice };
+  const heard: typeof asked = [];
+  const ear = Object.assign(new FakeEar(clock), {
+    connect: async ({ rate, language }: Hear) => void heard.push({ rate, language, answered }),
+  });
+  const stages = { vad: new FakeVoiceActivity(), stt: ear, llm: new FakeModel(clock), tts: voice };
   const fakes = {
     ...catalogue,
     providers: catalogue.providers.map((module) => ({
@@ -57,21 +62,26 @@ function deskWith(media: { codec: string; rate: SampleRate }) {
     opened.resolve();
     await clock.advance(100);
   };
-  return { desk, leg, asked, answer, clock };
+  return { desk, leg, asked, heard, answer, clock };
 }
 
 test.each([
   { what: "a telephone call", codec: "ulaw", rate: 8000 },
   { what: "a wideband call", codec: "g722", rate: 16_000 },
-] as const)("$what has its voice's connection opened at ring, for its own rate, and no other", async (media) => {
-  const { desk, leg, asked, answer } = deskWith(media);
-  const over = desk.onLeg(leg, "asterisk");
-  expect(asked).toEqual([{ rate: media.rate, language: "en", answered: false }]);
-  await answer();
-  expect(asked).toHaveLength(1);
-  leg.hangUp();
-  await over;
-});
+] as const)(
+  "$what has its voice's and its recogniser's connection opened at ring, for its own rate, and no other",
+  async (media) => {
+    const { desk, leg, asked, heard, answer } = deskWith(media);
+    const over = desk.onLeg(leg, "asterisk");
+    expect(asked).toEqual([{ rate: media.rate, language: "en", answered: false }]);
+    expect(heard).toEqual(asked);
+    await answer();
+    expect(asked).toHaveLength(1);
+    expect(heard).toHaveLength(1);
+    leg.hangUp();
+    await over;
+  },
+);
 
 test("a call whose sound is not what its codec promised has one opened as soon as that is known", async () => {
   const { desk, leg, asked, answer } = deskWith({ codec: "opus", rate: 8000 });

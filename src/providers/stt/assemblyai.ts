@@ -6,6 +6,7 @@ import type { ProviderModule } from "../module.ts";
 import { serverUrl } from "../options.ts";
 import { AssemblyWire } from "./assemblyai/wire.ts";
 import { deadlineKeys } from "./live/deadlines.ts";
+import { EarlyHearings } from "./live/early.ts";
 import { LiveHearing } from "./live/hearing.ts";
 
 const schema = z.strictObject({
@@ -33,9 +34,9 @@ export const assemblyai: ProviderModule<"stt", typeof schema> = {
   schema,
   leavesHost: ({ url }) => hostBeyond(url),
   create(options, { clock, name = "assemblyai" }): SpeechToText {
-    return {
-      name,
-      open: ({ rate, hints, signal }) =>
+    const early = new EarlyHearings(
+      clock,
+      ({ rate, hints, signal }) =>
         new LiveHearing({
           provider: name,
           rate,
@@ -48,8 +49,8 @@ export const assemblyai: ProviderModule<"stt", typeof schema> = {
           connect: (hearing) =>
             new AssemblyWire(hearing, { ...options, provider: name, rate, hints, clock, codeOfClose }),
         }),
-      close: async () => {},
-    };
+    );
+    return { name, ...early.port, close: async () => early.close() };
   },
 };
 

@@ -6,6 +6,7 @@ import type { ProviderModule } from "../module.ts";
 import { NovaWire } from "./deepgram/nova.ts";
 import { deepgramKeys } from "./deepgram/options.ts";
 import { deadlineKeys } from "./live/deadlines.ts";
+import { EarlyHearings } from "./live/early.ts";
 import { LiveHearing } from "./live/hearing.ts";
 
 const schema = z.strictObject({
@@ -38,9 +39,9 @@ export const deepgram: ProviderModule<"stt", typeof schema> = {
     // Loaded now, so that the first call does not wait for it; a failure shows when it is used.
     const sdk: Promise<Sdk> = import("@deepgram/sdk");
     sdk.catch(() => {});
-    return {
-      name,
-      open: ({ rate, language, hints, signal }) =>
+    const early = new EarlyHearings(
+      clock,
+      ({ rate, language, hints, signal }) =>
         new LiveHearing({
           provider: name,
           rate,
@@ -51,7 +52,7 @@ export const deepgram: ProviderModule<"stt", typeof schema> = {
           talkative: true,
           connect: (hearing) => new NovaWire(hearing, { sdk, provider: name, options, rate, language, hints, clock }),
         }),
-      close: async () => {},
-    };
+    );
+    return { name, ...early.port, close: async () => early.close() };
   },
 };

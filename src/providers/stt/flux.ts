@@ -6,6 +6,7 @@ import type { ProviderModule } from "../module.ts";
 import { FluxWire } from "./deepgram/flux.ts";
 import { deepgramKeys } from "./deepgram/options.ts";
 import { deadlineKeys } from "./live/deadlines.ts";
+import { EarlyHearings } from "./live/early.ts";
 import { LiveHearing } from "./live/hearing.ts";
 
 const schema = z
@@ -52,25 +53,22 @@ export const flux: ProviderModule<"stt", typeof schema> = {
   create(options, { clock, name = "flux" }): SpeechToText {
     const sdk: Promise<Sdk> = import("@deepgram/sdk");
     sdk.catch(() => {});
-    return {
-      name,
-      open({ rate, language, hints, signal }) {
-        if (options.model === "flux-general-en" && !/^en(-|$)/i.test(language)) {
-          const told = `flux-general-en understands English only, not ${JSON.stringify(language)}`;
-          throw new ProviderError(name, "refused", told);
-        }
-        return new LiveHearing({
-          provider: name,
-          rate,
-          signal,
-          clock,
-          deadlines: options,
-          batchMs: BATCH_MS,
-          talkative: true,
-          connect: (hearing) => new FluxWire(hearing, { sdk, provider: name, options, rate, language, hints, clock }),
-        });
-      },
-      close: async () => {},
-    };
+    const early = new EarlyHearings(clock, ({ rate, language, hints, signal }) => {
+      if (options.model === "flux-general-en" && !/^en(-|$)/i.test(language)) {
+        const told = `flux-general-en understands English only, not ${JSON.stringify(language)}`;
+        throw new ProviderError(name, "refused", told);
+      }
+      return new LiveHearing({
+        provider: name,
+        rate,
+        signal,
+        clock,
+        deadlines: options,
+        batchMs: BATCH_MS,
+        talkative: true,
+        connect: (hearing) => new FluxWire(hearing, { sdk, provider: name, options, rate, language, hints, clock }),
+      });
+    });
+    return { name, ...early.port, close: async () => early.close() };
   },
 };

@@ -6,6 +6,7 @@ import type { ProviderModule } from "../module.ts";
 import { serverUrl } from "../options.ts";
 import { ProviderSocket } from "../socket.ts";
 import { deadlineKeys } from "./live/deadlines.ts";
+import { EarlyHearings } from "./live/early.ts";
 import { LiveHearing } from "./live/hearing.ts";
 import { type Shot, type ShotEvents, Shots } from "./live/shots.ts";
 
@@ -28,30 +29,27 @@ export const vosk: ProviderModule<"stt", typeof schema> = {
   schema,
   leavesHost: ({ url }) => hostBeyond(url),
   create(options, { clock, name = "vosk" }): SpeechToText {
-    return {
-      name,
-      open({ rate, hints, signal }) {
-        const config = {
-          sample_rate: rate,
-          words: true,
-          ...(options.grammar && { phrase_list: [...phrases(hints), "[unk]"] }),
-        };
-        const { url, connectMs } = options;
-        return new LiveHearing({
-          provider: name,
-          rate,
-          signal,
-          clock,
-          deadlines: options,
-          batchMs: BATCH_MS,
-          talkative: true,
-          cut: true,
-          connect: (hearing) =>
-            new Shots(hearing, (events) => new VoskShot({ provider: name, url, connectMs, clock, config, events })),
-        });
-      },
-      close: async () => {},
-    };
+    const early = new EarlyHearings(clock, ({ rate, hints, signal }) => {
+      const config = {
+        sample_rate: rate,
+        words: true,
+        ...(options.grammar && { phrase_list: [...phrases(hints), "[unk]"] }),
+      };
+      const { url, connectMs } = options;
+      return new LiveHearing({
+        provider: name,
+        rate,
+        signal,
+        clock,
+        deadlines: options,
+        batchMs: BATCH_MS,
+        talkative: true,
+        cut: true,
+        connect: (hearing) =>
+          new Shots(hearing, (events) => new VoskShot({ provider: name, url, connectMs, clock, config, events })),
+      });
+    });
+    return { name, ...early.port, close: async () => early.close() };
   },
 };
 

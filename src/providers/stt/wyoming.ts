@@ -6,6 +6,7 @@ import { hostBeyond } from "../host.ts";
 import type { ProviderModule } from "../module.ts";
 import { WyomingLine } from "../wyoming.ts";
 import { deadlineKeys } from "./live/deadlines.ts";
+import { EarlyHearings } from "./live/early.ts";
 import { LiveHearing } from "./live/hearing.ts";
 import { type Shot, type ShotEvents, Shots } from "./live/shots.ts";
 
@@ -26,9 +27,9 @@ export const wyoming: ProviderModule<"stt", typeof schema> = {
   schema,
   leavesHost: ({ host }) => hostBeyond(`tcp://${host.includes(":") ? `[${host}]` : host}`),
   create(options, { clock, name = "wyoming" }): SpeechToText {
-    return {
-      name,
-      open: ({ rate, language, signal }) =>
+    const early = new EarlyHearings(
+      clock,
+      ({ rate, language, signal }) =>
         new LiveHearing({
           provider: name,
           rate,
@@ -45,8 +46,8 @@ export const wyoming: ProviderModule<"stt", typeof schema> = {
               (events) => new WyomingShot({ ...options, provider: name, rate, language, clock, events }),
             ),
         }),
-      close: async () => {},
-    };
+    );
+    return { name, ...early.port, close: async () => early.close() };
   },
 };
 

@@ -13,8 +13,8 @@ export interface FakeTranscriptionOptions extends UnderstandingOptions {
 }
 
 /**
- * OpenAI's `POST /audio/transcriptions` as documented in November 2026 (platform.openai.com, Audio): multipart with a WAV file,
- * model, language and prompt; answers JSON with `text`.
+ * OpenAI's `POST /audio/transcriptions` as the `openai` library 7.57.0 sends it and types its answer; the vendor's own pages were
+ * not followed. Multipart with a WAV file, model, language and prompt; answers JSON with `text`.
  */
 export class FakeTranscription {
   readonly #server = createServer(
