@@ -1,3 +1,4 @@
+import { systemClock } from "../../../base/clock.ts";
 import { messageOf } from "../../../base/errors.ts";
 import type { Loaded } from "../../sherpa/serve.ts";
 import type { EarAnswer, EarAsk, EarSettings } from "./protocol.ts";
@@ -35,7 +36,7 @@ export function listen(loaded: Loaded<EarSettings>, tell: (answer: EarAnswer) =>
   };
   // Messages that are waiting are taken before the next round.
   const soon = (): void => {
-    if (!busy) setImmediate(work);
+    if (!busy) systemClock.after(0, work);
     busy = true;
   };
   const guarded = (one: { readonly place: number }, run: () => void): void => {
