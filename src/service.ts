@@ -13,6 +13,7 @@ import { Desk } from "./service/desk.ts";
 import { createGeneration, type Generation, type GenerationOptions } from "./service/generation.ts";
 import { listen } from "./service/listening.ts";
 import { openRecordings } from "./service/recordings.ts";
+import { JournalFolder } from "./store/journal-folder.ts";
 import { openRecords, type Records } from "./store/records.ts";
 
 export interface ServiceParts {
@@ -50,7 +51,17 @@ const GIVE_BACK_MS = 1500;
 const RECORDS_READY_MS = 3000;
 const HEALTH_LOOK_MS = 500;
 /** What holds from the start of the process to its end. */
-const FIXED = ["engines", "server", "supervisor", "log", "records", "recording", "stateDir", "cacheDir"] as const;
+const FIXED = [
+  "engines",
+  "server",
+  "supervisor",
+  "log",
+  "records",
+  "journal",
+  "recording",
+  "stateDir",
+  "cacheDir",
+] as const;
 
 /**
  * The composition root. Starts in order: metrics, records, providers, server, engines; the server before the engines, so that a
@@ -64,14 +75,16 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   const live = createLiveCalls({ clock });
   const context = { context: { clock, log, cacheDir: config.cacheDir }, log, metrics, hintsOf: parts.hintsOf };
   let generation: Generation = createGeneration(config, context);
-  const desk = new Desk({ clock, log, metrics, live, store: records, generation: () => generation });
+  const { dir, fsync, secret } = config.journal;
+  const journal = new JournalFolder({ dir, fsync, secret, clock, log, onFailure: () => metrics.journalFailures.inc() });
+  const desk = new Desk({ clock, log, metrics, live, store: records, journal, generation: () => generation });
   const recordings = openRecordings(config, { clock, log, metrics });
   const engines = Object.entries(config.engines).map(([name, options]) =>
     parts.createEngine(name, options, { clock, log: log.child({ engine: name }), metrics, recordings }),
   );
   const shown = serverOptions(config, parts, { metrics, live, readiness: () => readinessOf(engines, desk) });
   const server = await listen(shown, { clock, log, canWait: parts.portCanWait }).catch(async (error: unknown) => {
-    await Promise.all([retire(generation, parts), written(records, parts)]);
+    await Promise.all([retire(generation, parts), written(records, parts), journal.close()]);
     throw error;
   });
   const abort = new AbortController();
@@ -92,7 +105,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
     await Promise.allSettled(running);
     health.cancel();
     await server.close();
-    await Promise.all([retire(generation, parts), written(records, parts), kept(recordings, parts)]);
+    await Promise.all([retire(generation, parts), written(records, parts), kept(recordings, parts), journal.close()]);
   };
   let closed: Promise<void> | undefined;
   return {

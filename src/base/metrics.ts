@@ -19,6 +19,10 @@ export interface Metrics {
   readonly framesDropped: Counter;
   /** Times that a call record could not be written at once. */
   readonly recordFailures: Counter;
+  /** Times that a call's journal could not be written or read. */
+  readonly journalFailures: Counter;
+  /** Calls whose worker had died, by what became of them here. */
+  readonly takenOver: Counter<"result">;
   readonly recordings: Counter<"result">;
   /** Times that the log could not be written, or not at once. */
   readonly logFailures: Counter;
@@ -84,6 +88,15 @@ export function createMetrics(): Metrics {
     recordFailures: counter(
       "sidetone_record_failures_total",
       "Times that a call record could not be written; the calls went on.",
+    ),
+    journalFailures: counter(
+      "sidetone_journal_failures_total",
+      "Times that a call's journal could not be written or read; the calls went on.",
+    ),
+    takenOver: counter(
+      "sidetone_taken_over_total",
+      "Calls whose worker had died: resumed, anew (nothing was known of them), or refused.",
+      ["result"],
     ),
     recordings: counter("sidetone_recordings_total", "Recordings, by whether they were kept, failed or are missing.", [
       "result",

@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { systemClock } from "../base/clock.ts";
 import { catalogue } from "../config/catalogue.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { databaseFile, openDatabase, openReading } from "../store/database.ts";
 import { type Erased, eraseNumber, plainNumber } from "../store/erase.ts";
+import { type ErasedJournals, eraseJournals } from "../store/erase-journals.ts";
 import { storeError } from "./cdr.ts";
 import { CommandError, EXIT, EXIT_HELP } from "./exit.ts";
 import { configOption } from "./run.ts";
@@ -37,9 +39,12 @@ export function addEraseCommand(program: Command): void {
 
 async function erase({ number, json = false, config: file }: Options): Promise<number> {
   if (!/\w/.test(plainNumber(number))) throw new CommandError("--number wants a number.", EXIT.usage);
-  const { dir } = loadConfig(findConfigFile(file), { catalogue, env: process.env }).records;
-  const erased = await eraseIn(dir, number);
-  process.stdout.write(json ? `${JSON.stringify(erased)}\n` : erasedText(erased, number));
+  const config = loadConfig(findConfigFile(file), { catalogue, env: process.env });
+  const erased = await eraseIn(config.records.dir, number);
+  const journals = await eraseJournals(config.journal, { number, nowMs: systemClock.wall(), up: erased.up > 0 });
+  process.stdout.write(
+    json ? `${JSON.stringify({ ...erased, journals })}\n` : erasedText(erased, number) + journalsText(journals),
+  );
   return erased.failed.length > 0 || erased.up > 0 ? EXIT.fault : EXIT.fine;
 }
 
@@ -85,4 +90,15 @@ export function erasedText(erased: Erased, number: string): string {
       `A broken database may still hold the caller: ${file} (with -wal and -shm). Remove it, if nobody needs it.`,
     );
   return `${text.join("\n")}\n`;
+}
+
+/** Of the journals that dead workers have left; nothing where there are none. */
+function journalsText({ removed, unread }: ErasedJournals): string {
+  const text: string[] = [];
+  if (removed > 0) text.push(`${plural(removed, "journal of a call", "journals of calls")} removed.`);
+  if (unread > 0)
+    text.push(
+      `${plural(unread, "journal")} cannot be read with this secret, and may hold the caller; an hour after its last word a journal is removed.`,
+    );
+  return text.map((line) => `${line}\n`).join("");
 }

@@ -54,6 +54,7 @@ export interface Config {
   readonly supervisor: ServiceSettings["supervisor"];
   readonly log: ServiceSettings["log"];
   readonly records: ServiceSettings["records"] & { readonly dir: string };
+  readonly journal: ServiceSettings["journal"] & { readonly dir: string };
   readonly recording: ServiceSettings["recording"] & { readonly dir: string };
   /** Where the menu's prompts are. */
   readonly sounds: string;

@@ -78,6 +78,10 @@ export function loadConfig(
       ...settings.records,
       dir: settings.records.dir ? resolve(folder, settings.records.dir) : join(stateDir, "records"),
     },
+    journal: {
+      ...settings.journal,
+      dir: settings.journal.dir ? resolve(folder, settings.journal.dir) : join(stateDir, "journal"),
+    },
     recording: {
       ...settings.recording,
       dir: settings.recording.dir ? resolve(folder, settings.recording.dir) : join(stateDir, "recordings"),

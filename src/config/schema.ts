@@ -85,6 +85,26 @@ const records = z.strictObject({
     .prefault({}),
 });
 
+/** Another worker goes on with a call by it; see docs/operating.md. */
+const journal = z.strictObject({
+  dir: text(
+    "Where the calls that are up are written down. All workers that are to go on with each other's calls have the same folder. Default: `journal` in stateDir.",
+    1024,
+  ).optional(),
+  fsync: z
+    .enum(["never", "turn", "always"])
+    .describe(
+      "When the disk is made to have it. `never` is enough for a worker that is killed; the others are for a host that loses its power.",
+    )
+    .default("never"),
+  secret: z
+    .string()
+    .min(16)
+    .max(1024)
+    .describe("Seals every line (AES-256-GCM). The same for all workers; 16 characters at least.")
+    .optional(),
+});
+
 /** By the PBX; see docs/recording.md. */
 const recording = z.strictObject({
   mode: z
@@ -184,6 +204,9 @@ export function serviceSchema(engines: EngineSchemas) {
     supervisor: supervisor.describe("The parent process that watches the worker.").prefault({}),
     log: log.describe("Where something is said about the work.").prefault({}),
     records: records.describe("The call records. See docs/records.md.").prefault({}),
+    journal: journal
+      .describe("What is written down of the calls that are up, for the worker that goes on when one dies.")
+      .prefault({}),
     recording: recording.describe("What the PBX records. See docs/recording.md.").prefault({}),
     sounds: text(
       "The folder of the menu's prompts, the dialplan's SIDETONE_SOUNDS. Default: `sounds` in stateDir.",
@@ -277,6 +300,9 @@ export function agentSchema(script: z.ZodType) {
           .optional(),
         goodbye: text("Said before hanging up.", 500).optional(),
         transfer: text("Said before a transfer, where the model says nothing.", 500).optional(),
+        interrupted: text("Said when another worker goes on with a call whose worker has died.", 200).optional(),
+        asISaid: text("Then, before the sentence that was cut.", 100).optional(),
+        goOn: text("Or to a caller who was speaking.", 200).optional(),
       })
       .describe("Fixed phrases.")
       .prefault({}),

@@ -12,6 +12,12 @@ export interface AgentPrompts {
   readonly goodbye: string;
   /** Before a transfer, where the model said nothing. */
   readonly transfer: string;
+  /** To a caller whose call was interrupted and goes on. */
+  readonly interrupted: string;
+  /** After that, before the sentence that was cut. */
+  readonly asISaid: string;
+  /** Or to a caller who was speaking, or about to. */
+  readonly goOn: string;
 }
 
 /** Who answers. Frozen data out of the agent's file: a reload makes a new one, and running calls keep theirs. */
@@ -43,6 +49,9 @@ const ENGLISH: AgentPrompts = Object.freeze({
   filler: Object.freeze(["One moment, please.", "Just a moment."]),
   goodbye: "Thank you for calling. Goodbye.",
   transfer: "One moment, I will put you through.",
+  interrupted: "Sorry, the line was interrupted.",
+  asISaid: "As I was saying:",
+  goOn: "Please go on.",
 });
 
 const PROMPTS: Readonly<Record<string, AgentPrompts>> = {
@@ -53,6 +62,9 @@ const PROMPTS: Readonly<Record<string, AgentPrompts>> = {
     filler: Object.freeze(["Einen Moment, bitte.", "Augenblick, bitte."]),
     goodbye: "Vielen Dank für Ihren Anruf. Auf Wiederhören.",
     transfer: "Einen Moment, ich verbinde Sie.",
+    interrupted: "Entschuldigung, die Leitung war unterbrochen.",
+    asISaid: "Wie gesagt:",
+    goOn: "Bitte sprechen Sie weiter.",
   }),
   es: Object.freeze({
     noInput: Object.freeze(["No he oído nada. ¿En qué puedo ayudarle?", "¿Sigue ahí?"]),
@@ -60,6 +72,9 @@ const PROMPTS: Readonly<Record<string, AgentPrompts>> = {
     filler: Object.freeze(["Un momento, por favor.", "Un segundo, por favor."]),
     goodbye: "Gracias por su llamada. Adiós.",
     transfer: "Un momento, le paso.",
+    interrupted: "Perdone, se ha cortado la línea.",
+    asISaid: "Como le decía:",
+    goOn: "Continúe, por favor.",
   }),
   fr: Object.freeze({
     noInput: Object.freeze(["Je n'ai rien entendu. Comment puis-je vous aider ?", "Êtes-vous toujours là ?"]),
@@ -67,6 +82,9 @@ const PROMPTS: Readonly<Record<string, AgentPrompts>> = {
     filler: Object.freeze(["Un instant, s'il vous plaît.", "Un petit moment."]),
     goodbye: "Merci de votre appel. Au revoir.",
     transfer: "Un instant, je vous passe quelqu'un.",
+    interrupted: "Excusez-moi, la ligne a été interrompue.",
+    asISaid: "Je disais donc :",
+    goOn: "Continuez, je vous en prie.",
   }),
 };
 

@@ -2,6 +2,7 @@ import type { MediaStream } from "../audio/stream.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Leg, Next } from "../call/engine.ts";
+import type { Course, CourseWriter } from "../call/journal.ts";
 import type { Agent } from "./agent.ts";
 import { openDialogue, type SpeechChoice, type SpokenDialogue, whileSpoken } from "./dialogue.ts";
 import type { ReplyKind } from "./exchange.ts";
@@ -23,6 +24,7 @@ import {
 import { Question } from "./question.ts";
 import type { Stage } from "./reply.ts";
 import { Speaker } from "./speaker.ts";
+import { takeUp } from "./taking-up.ts";
 import { callTools, runTool, type Tool } from "./tools.ts";
 import type { TurnEffect, TurnState } from "./turns.ts";
 import { Waiting } from "./waiting.ts";
@@ -47,6 +49,10 @@ export interface ConverseOptions {
   readonly limits: ConversationLimits;
   /** What is said while an answer takes long. Absent: nothing. */
   readonly filler?: Filler;
+  /** Where it is written down how the conversation goes. */
+  readonly journal?: CourseWriter;
+  /** What another worker has talked with this caller before it died. */
+  readonly before?: Course;
   /** Aborts when the leg is gone. */
   readonly signal: AbortSignal;
 }
@@ -93,13 +99,15 @@ class Conversation {
     this.#tools = callTools(agent, options);
     this.#waiting = new Waiting({ media, clock, afterMs: limits.musicMs, ...fillingIn(options, limits) });
     this.#question = new Question({ characters: limits.callerCharacters, digits: limits.digits });
-    this.#dialogue = openDialogue({
-      ...options,
-      tools: this.#tools,
-      question: this.#question,
-      onSpeech: () => this.#guard(() => this.#listener.onElsewhere()),
-      onLateWords: (text) => this.#guard(() => this.#speaker.lateWords(text)),
-    });
+    // Of what was said before a model that speaks itself knows nothing: the three stages go on with such a call.
+    if (!options.before)
+      this.#dialogue = openDialogue({
+        ...options,
+        tools: this.#tools,
+        question: this.#question,
+        onSpeech: () => this.#guard(() => this.#listener.onElsewhere()),
+        onLateWords: (text) => this.#guard(() => this.#speaker.lateWords(text)),
+      });
     this.#speaker = new Speaker({
       ...(this.#dialogue && { dialogue: this.#dialogue }),
       media,
@@ -111,6 +119,7 @@ class Conversation {
       observer,
       limits,
       question: this.#question,
+      journal: options.journal,
       pendingFinals: () => this.#listener.ear?.pending ?? 0,
       events: {
         begins: () => this.#waiting.giveWay(),
@@ -121,7 +130,7 @@ class Conversation {
     });
     this.#floor = new Floor({
       clock,
-      start: agent.greeting === "" ? "listening" : "thinking",
+      start: agent.greeting === "" && !options.before ? "listening" : "thinking",
       run: (effect) => this.#guard(this.#effects[effect]),
       onState: (state) => this.#onState(state),
     });
@@ -158,10 +167,27 @@ class Conversation {
     if (signal.aborted) return Promise.resolve({ next: "hangup" });
     signal.addEventListener("abort", this.#onGone, { once: true });
     this.#callTimer = clock.after(this.#limits.callMs, () => this.#leave({ next: "menu", reason: "limit" }));
-    this.#guard(() => this.#greet());
+    this.#guard(() => this.#begin());
     // The greeting's first frame goes first: a cached voice has it in this tick, and opening an ear takes some 20 ms.
     this.#opening = clock.after(0, () => this.#guard(() => this.#listener.open()));
     return this.#ended.promise;
+  }
+
+  #begin(): void {
+    const { before, agent, clock } = this.#options;
+    if (!before) {
+      this.#greet();
+      return;
+    }
+    const how = takeUp(before, this.#speaker.history, agent.prompts);
+    const now = clock.now();
+    const asked = { voicedAt: undefined, decidedAt: now, askedAt: now };
+    if (how.type === "say") this.#speaker.say(how.kind, how.text, asked, how.tools);
+    else {
+      this.#question.words.hear({ text: how.question, final: true, startMs: 0, endMs: 0 });
+      this.#speaker.answer(asked, how.text);
+    }
+    this.#waitReply();
   }
 
   #greet(): void {

@@ -2,7 +2,8 @@ import type { ReplyMoments, VoicedReply } from "./reply.ts";
 import type { Turn, TurnLatency, Utterance } from "./turn.ts";
 
 /** Why the agent speaks: an answer to words, keys or a tool's result; or one of its own sentences. */
-export type ReplyKind = "answer" | "greeting" | "prompt" | "apology";
+export type ReplyKind = (typeof REPLY_KINDS)[number];
+export const REPLY_KINDS = ["answer", "greeting", "prompt", "apology"] as const;
 
 /** When the question was over, by the clock's `now`. */
 export interface Asked {

@@ -73,6 +73,8 @@ const MAX_PIECES = 1_000;
  */
 export class Reply implements VoicedReply {
   readonly tools: ToolRequest[] = [];
+  /** What is to be said, as far as it is known: each went to the voice, or will. */
+  readonly pieces: string[] = [];
   readonly spoken = new Spoken();
   readonly moments: ReplyMoments = {};
   readonly #options: ReplyOptions;
@@ -168,6 +170,7 @@ export class Reply implements VoicedReply {
 
   #say(pieces: readonly string[]): void {
     this.#pieceCount += pieces.length;
+    this.pieces.push(...pieces);
     for (const piece of pieces) this.#pieces.push(piece);
   }
 

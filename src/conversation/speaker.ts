@@ -1,6 +1,8 @@
 import type { MediaStream } from "../audio/stream.ts";
 import type { Clock } from "../base/clock.ts";
+import type { CourseWriter } from "../call/journal.ts";
 import type { Agent } from "./agent.ts";
+import { CourseTeller } from "./course.ts";
 import type { SpokenDialogue } from "./dialogue.ts";
 import { type Asked, type Exchange, type ReplyKind, turnOf } from "./exchange.ts";
 import { History } from "./history.ts";
@@ -31,6 +33,7 @@ export interface SpeakerOptions {
   readonly observer: ConversationObserver;
   readonly limits: ConversationLimits;
   readonly question: Question;
+  readonly journal: CourseWriter | undefined;
   /** Finals that the recogniser still owes. */
   readonly pendingFinals: () => number;
   /** A model that hears and speaks itself: while it is there, it gives the replies. */
@@ -46,6 +49,7 @@ const ECHO_AHEAD_MS = 300;
 export class Speaker {
   readonly history: History;
   readonly #options: SpeakerOptions;
+  readonly #course: CourseTeller;
   readonly #startedAt: number;
   #exchange: Exchange | undefined;
   /** A reply to the words so far, prepared before the pause has run out. */
@@ -64,6 +68,7 @@ export class Speaker {
   constructor(options: SpeakerOptions) {
     this.#options = options;
     this.#startedAt = options.clock.now();
+    this.#course = new CourseTeller(options.clock, options.journal);
     this.history = new History({ prompt: options.agent.prompt, limit: options.limits.historyMessages });
   }
 
@@ -108,25 +113,26 @@ export class Speaker {
   }
 
   /** Answers the question, with what was prepared for it if the words are still the same. */
-  answer(asked: Asked): void {
+  answer(asked: Asked, before = ""): void {
     const question = this.#options.question.text;
     const draft = this.#draft?.question === question ? this.#draft.reply : undefined;
     if (draft) this.#draft = undefined;
     this.dropDraft();
     const owedWords = this.#options.dialogue?.alive ? this.#options.dialogue.owedWords : 0;
-    const reply = this.#spoken() ?? draft ?? this.#model(question);
+    const reply = this.#spoken() ?? draft ?? this.#model(question, before);
     this.#begin("answer", reply, asked, { owedWords });
   }
 
-  /** One of the agent's own sentences. */
-  say(kind: ReplyKind, text: string, asked: Asked): void {
+  /** One of the agent's own sentences, or what is known of a reply that was cut. */
+  say(kind: ReplyKind, text: string, asked: Asked, tools: readonly ToolRequest[] = []): void {
     this.dropDraft();
-    this.#begin(kind, this.#spoken(text) ?? this.#reply(() => fixed(text)), asked, { text });
+    this.#begin(kind, this.#spoken(text) ?? this.#reply(() => fixed(text, tools)), asked, { text });
   }
 
   /** What a tool did. */
   result(request: ToolRequest, result: string): void {
     this.history.tool(request, result);
+    this.#course.tool(request, result);
     this.#options.dialogue?.result(request, result);
   }
 
@@ -207,11 +213,12 @@ export class Speaker {
     return interrupted;
   }
 
-  #model(question: string): Reply {
+  #model(question: string, before = ""): Reply {
     const { llm, tools } = this.#options;
     const definitions = tools.map(({ definition }) => definition);
     const messages = this.history.messages(question);
-    return this.#reply((signal) => llm.reply(messages, { tools: definitions, signal, onUsage: this.#onUsage }));
+    const source = (signal: AbortSignal) => llm.reply(messages, { tools: definitions, signal, onUsage: this.#onUsage });
+    return this.#reply(before === "" ? source : (signal) => after(before, source(signal)));
   }
 
   /** Words that came while they were being answered wait for an answer again. */
@@ -266,7 +273,7 @@ export class Speaker {
     const heard = spoken.heard(spoken.ms);
     if (text !== undefined) {
       const said = heard.split(" ").filter((word) => word !== "").length;
-      return this.#reply(() => fixed(text.split(" ").slice(said).join(" ")));
+      return this.#reply(() => fixed(text.split(" ").slice(said).join(" "), []));
     }
     const { llm } = this.#options;
     const messages = this.history.messages();
@@ -326,6 +333,7 @@ export class Speaker {
     const caller = { text: question.text, startMs: this.#since(question.startedAt ?? this.#options.clock.now()) };
     const said = text === undefined ? {} : { text };
     this.#exchange = { kind, reply, asked, caller, ...said, owedWords, lateWords: "", resumes: 0 };
+    this.#course.asked(caller.text);
     reply.release();
   }
 
@@ -333,6 +341,7 @@ export class Speaker {
     if (!exchange) return;
     exchange.startMs = this.#since(this.#options.clock.now());
     this.#commit(exchange);
+    this.#course.saying(exchange.kind, exchange.reply);
     this.#options.events.audio();
   }
 
@@ -363,6 +372,7 @@ export class Speaker {
     exchange: Exchange,
     heard: { heardMs: number; heardText: string; interrupted: boolean; tools?: readonly ToolRequest[] },
   ): void {
+    this.#course.heard(heard.heardText, heard.tools ?? []);
     this.asked = heard.heardText.trimEnd().endsWith("?");
     const index = this.turns;
     this.turns += 1;
@@ -386,6 +396,7 @@ export class Speaker {
     const { question, observer } = this.#options;
     this.cancel({ interrupted: false });
     this.#write();
+    this.#course.close();
     if (question.text === "") return;
     const caller = { text: question.text, startMs: this.#since(question.startedAt ?? this.#options.clock.now()) };
     observer.turn({ index: this.turns, caller, tools: [], latency: {}, interrupted: false });
@@ -402,6 +413,13 @@ const wholeOf = ({ reply: { spoken } }: Exchange) => ({
   interrupted: false,
 });
 
-async function* fixed(text: string): AsyncGenerator<ReplyPart> {
+async function* fixed(text: string, tools: readonly ToolRequest[]): AsyncGenerator<ReplyPart> {
   yield { type: "text", text };
+  for (const tool of tools) yield { type: "tool", ...tool };
+}
+
+/** The same, with words of our own before it. */
+async function* after(text: string, parts: AsyncIterable<ReplyPart>): AsyncGenerator<ReplyPart> {
+  yield { type: "text", text: `${text} ` };
+  yield* parts;
 }

@@ -64,6 +64,16 @@ export class Spoken {
     return this.#pieces.reduce((sum, piece) => sum + piece.ms, 0);
   }
 
+  /** Which piece is heard at `untilMs`, counted from 0. */
+  pieceAt(untilMs: number): number {
+    let endMs = 0;
+    const later = this.#pieces.findIndex((piece) => {
+      endMs += piece.complete ? piece.ms : Math.max(piece.ms, piece.text.length * this.#msPerCharacter);
+      return endMs > untilMs;
+    });
+    return later === -1 ? Math.max(0, this.#pieces.length - 1) : later;
+  }
+
   /** The words that were said by `untilMs`, from `fromMs` on: a word counts when more than half of it was. */
   heard(untilMs: number, fromMs = 0): string {
     let startMs = 0;

@@ -29,6 +29,8 @@ export async function warmVoice({
     prompts.apology,
     prompts.goodbye,
     prompts.transfer,
+    `${prompts.interrupted} ${prompts.goOn}`,
+    prompts.interrupted,
   ].flatMap(piecesOf);
   for (const rate of rates) {
     if (signal.aborted) return;

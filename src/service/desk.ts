@@ -4,12 +4,14 @@ import type { Metrics } from "../base/metrics.ts";
 import { handleCall } from "../call/call.ts";
 import { type Cdr, type CdrStore, summaryOf } from "../call/cdr.ts";
 import type { Leg, Next } from "../call/engine.ts";
+import type { CallJournal } from "../call/journal.ts";
 import { converse } from "../conversation/conversation.ts";
 import type { LadderStep } from "../conversation/ladder.ts";
 import { defaultLimits } from "../conversation/limits.ts";
 import type { LiveCalls } from "../server/live.ts";
 import { connectAhead, rateOfCodec } from "./connect.ts";
 import type { Generation } from "./generation.ts";
+import { cutTurn, onJournal } from "./journalled.ts";
 import { openRecord, type Record, recordRefusal } from "./record.ts";
 
 interface DeskOptions {
@@ -18,6 +20,7 @@ interface DeskOptions {
   readonly metrics: Metrics;
   readonly live: LiveCalls;
   readonly store: CdrStore;
+  readonly journal: CallJournal;
   readonly generation: () => Generation;
 }
 
@@ -110,7 +113,7 @@ export class Desk {
   }
 }
 
-interface CallOptions extends Pick<DeskOptions, "clock" | "log" | "metrics" | "live" | "store"> {
+interface CallOptions extends Pick<DeskOptions, "clock" | "log" | "metrics" | "live" | "store" | "journal"> {
   readonly engine: string;
   readonly taken: () => Next | undefined;
 }
@@ -137,8 +140,16 @@ function logStep(step: LadderStep, log: Log): void {
 
 /** One call, by the generation that it began with. */
 async function runCall(leg: Leg, generation: Generation, options: CallOptions): Promise<void> {
-  const { clock, log } = options;
-  const { agent, filler, forCall } = generation.agentFor(leg);
+  const { clock, log, engine } = options;
+  const taken = await onJournal(leg, options);
+  if (taken === "refused") {
+    const next: Next = { next: "menu", reason: "lost" };
+    await leg.giveBack(next);
+    recordRefusal(leg, next, { ...options, engine });
+    return;
+  }
+  const { before } = taken;
+  const { agent, filler, forCall } = generation.agentFor(before ? { ...numbersOf(leg), agent: before.agent } : leg);
   const callLog = log.child({ call: leg.id, agent: agent.name });
   const { signal } = leg;
   const rate = rateOfCodec(leg.codec);
@@ -147,9 +158,10 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     forCall(() => {}),
     { rate, signal },
   );
-  await handleCall<Record>(leg, {
+  const course = taken.begin(agent.name);
+  const calling = handleCall<Record>(leg, {
     log: callLog,
-    openRecord: () => openRecord(leg, { ...options, agent: agent.name }),
+    openRecord: () => openRecord(leg, { ...options, agent: agent.name, course }),
     async converse(media, _leg, record) {
       const { observer } = record;
       const limits = defaultLimits;
@@ -161,11 +173,16 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
       if (media.rate !== rate) connectAhead(agent, providers, { rate: media.rate, signal });
       filler.prepare([media.rate], signal).catch((error: unknown) => callLog.debug({ err: error }, "no filler"));
       const parts = { media, leg, agent, providers, filler, clock, log: callLog, observer, limits, signal };
-      const next = await converse(parts);
+      const cut = before && cutTurn(before);
+      if (cut) observer.turn(cut);
+      const next = await converse({ ...parts, journal: course, ...(before && { before }) });
       if (!signal.aborted) record.agreed();
       return next;
     },
     // The store has it already, and writes it when the disk lets it.
     saveRecord: async (cdr) => callLog.info(summaryOf(cdr as Cdr), "call ended"),
   });
+  await calling.finally(() => course.end());
 }
+
+const numbersOf = ({ did, to }: Leg) => ({ did, to });

@@ -3,6 +3,7 @@ import type { Metrics } from "../base/metrics.ts";
 import type { CallRecord } from "../call/call.ts";
 import { type Cdr, type CdrStore, type OpenCdr, openCdr } from "../call/cdr.ts";
 import type { HangupCause, Leg, Next } from "../call/engine.ts";
+import type { CourseWriter } from "../call/journal.ts";
 import type { ConversationObserver } from "../conversation/observer.ts";
 import type { LiveCalls } from "../server/live.ts";
 import { fallbackOnRecord, measureConversation, tellAll } from "./measure.ts";
@@ -15,6 +16,8 @@ export interface RecordOptions {
   readonly metrics: Metrics;
   readonly live: LiveCalls;
   readonly store: CdrStore;
+  /** Where the call's course is written down. */
+  readonly course?: CourseWriter;
   /** Where the call went when it was taken from its conversation, for which that looks like a hang-up. */
   readonly taken: () => Next | undefined;
 }
@@ -40,7 +43,10 @@ export function openRecord(leg: Leg, options: RecordOptions): Record {
     agentWords() {},
     bargeIn() {},
     turn: (turn) => cdr.turn(turn),
-    key: (digit) => cdr.key(digit),
+    key(digit) {
+      cdr.key(digit);
+      options.course?.write({ type: "key", digit });
+    },
     note: (text) => cdr.note(text),
     fallback: (step) => cdr.fallback(fallbackOnRecord(step)),
     usage: (usage) => cdr.usage(usage),

@@ -1,20 +1,20 @@
 import type { Cdr, CdrChange, CdrTurn } from "../call/cdr.ts";
 import type { Expired, KeepDays } from "./retention.ts";
 
-export interface JournalData {
+export interface RecordThreadData {
   readonly dir: string;
   readonly owner: string;
 }
 
 /** What the thread that writes is told. Each is answered by one "done", in their order. */
-export type ToJournal =
+export type ToRecordThread =
   | { readonly type: "open"; readonly handle: number; readonly cdr: Cdr }
   | { readonly type: "change"; readonly handle: number; readonly change: CdrChange; readonly turn?: CdrTurn }
   | { readonly type: "retry" }
   | { readonly type: "closeLost" }
   | { readonly type: "expire"; readonly keepDays: KeepDays };
 
-export type FromJournal =
+export type FromRecordThread =
   | {
       readonly type: "done";
       /** Why the disk did not take it; what is to be written is kept. */

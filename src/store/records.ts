@@ -6,7 +6,7 @@ import type { Log } from "../base/log.ts";
 import type { Cdr, CdrChange, CdrEntry, CdrStore, CdrTurn } from "../call/cdr.ts";
 import { expireRegularly } from "./expiry.ts";
 import { ownerOf } from "./owner.ts";
-import type { FromJournal, JournalData, ToJournal } from "./protocol.ts";
+import type { FromRecordThread, RecordThreadData, ToRecordThread } from "./protocol.ts";
 import type { KeepDays } from "./retention.ts";
 
 export interface RecordsOptions {
@@ -92,7 +92,7 @@ class Scribe {
   readonly #options: Omit<RecordsOptions, "keepDays">;
   readonly #idle = new Set<() => void>();
   #thread: Worker | undefined;
-  #jobs: { readonly job: ToJournal; readonly last?: Cdr }[] = [];
+  #jobs: { readonly job: ToRecordThread; readonly last?: Cdr }[] = [];
   #deaths = 0;
   #toldMs: number | undefined;
   #failing = false;
@@ -104,7 +104,7 @@ class Scribe {
   }
 
   /** `last`: the whole record, where this job completes it. False: it was not taken. */
-  post(job: ToJournal, { last }: { last?: Cdr } = {}): boolean {
+  post(job: ToRecordThread, { last }: { last?: Cdr } = {}): boolean {
     if (this.#closed) return false;
     const full = this.#jobs.length >= (job.type === "change" && !last ? TURNS_WAITING_MAX : JOBS_WAITING_MAX);
     if (full || !this.#start()) {
@@ -135,13 +135,13 @@ class Scribe {
   #start(): boolean {
     if (this.#thread) return true;
     if (this.#deaths >= DEATHS_MAX) return false;
-    const data: JournalData = { dir: this.#options.dir, owner: ownerOf(process.pid) };
-    const script = new URL(`journal-thread${extname(import.meta.filename)}`, import.meta.url);
+    const data: RecordThreadData = { dir: this.#options.dir, owner: ownerOf(process.pid) };
+    const script = new URL(`record-thread${extname(import.meta.filename)}`, import.meta.url);
     const thread = new Worker(script, { name: "records", workerData: data });
     const died = (why: unknown): void => {
       if (thread === this.#thread) this.#died(why);
     };
-    thread.on("message", (message: FromJournal) => {
+    thread.on("message", (message: FromRecordThread) => {
       if (thread === this.#thread) this.#onMessage(message);
     });
     thread.on("error", died);
@@ -150,7 +150,7 @@ class Scribe {
     return true;
   }
 
-  #onMessage(message: FromJournal): void {
+  #onMessage(message: FromRecordThread): void {
     const { log, dir, onFailure } = this.#options;
     if (message.type === "setAside") {
       onFailure();

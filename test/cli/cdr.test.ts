@@ -45,14 +45,14 @@ function sidetone(...args: string[]): Promise<Done> {
 
 /** Calls an hour apart, the last one first in every list. */
 async function recorded(...calls: Partial<Cdr>[]): Promise<void> {
-  const journal = open.records?.journal();
+  const book = open.records?.book();
   for (const [handle, change] of calls.entries()) {
     const at = NOON + handle * 3_600_000;
-    await journal?.open(handle, cdrOf({ id: `call-${handle}`, started: new Date(at).toISOString(), ...change }));
-    await journal?.change(handle, {}, turnOf("When are you open?"));
-    await journal?.change(handle, { ...ended(at + 65_000), keys: "1" });
+    await book?.open(handle, cdrOf({ id: `call-${handle}`, started: new Date(at).toISOString(), ...change }));
+    await book?.change(handle, {}, turnOf("When are you open?"));
+    await book?.change(handle, { ...ended(at + 65_000), keys: "1" });
   }
-  journal?.close();
+  book?.close();
 }
 
 describe("sidetone cdr", { timeout: 30_000 }, () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { promptsFor } from "../../src/conversation/agent.ts";
 import { PhoneCall } from "./phone-call.ts";
 
 const LONG =
@@ -376,7 +377,7 @@ describe("the end", () => {
 
   test("minutes and turns are limited", async () => {
     call = await new PhoneCall().start(
-      { prompts: { noInput: Array(50).fill("Hello?"), apology: "", filler: [], goodbye: "", transfer: "" } },
+      { prompts: { ...promptsFor("en"), noInput: Array(50).fill("Hello?"), filler: [] } },
       { callMs: 60_000 },
     );
     await call.wait(60_020);

@@ -1,5 +1,6 @@
 import { silentLog } from "../../src/base/log.ts";
 import type { Next } from "../../src/call/engine.ts";
+import { type Course, type CourseEvent, courseOf } from "../../src/call/journal.ts";
 import { type Agent, defineAgent } from "../../src/conversation/agent.ts";
 import { converse } from "../../src/conversation/conversation.ts";
 import type { SpeechChoice } from "../../src/conversation/dialogue.ts";
@@ -28,6 +29,10 @@ export class PhoneCall {
   readonly callerWords: string[] = [];
   readonly turns: Turn[] = [];
   readonly bargeIns: number[] = [];
+  /** What a journal would hold by now. */
+  readonly journalled: CourseEvent[] = [];
+  /** What another worker has left of this call. */
+  before: Course | undefined;
   next: Next | undefined;
   #ended: Promise<void> | undefined;
 
@@ -58,6 +63,8 @@ export class PhoneCall {
         turn: (turn) => void this.turns.push(turn),
       },
       limits: { ...defaultLimits, ...limits },
+      journal: { write: (event) => void this.journalled.push(event), end: () => undefined },
+      ...(this.before && { before: this.before }),
       signal: this.leg.signal,
     });
     this.#ended = ended.then((next) => {
@@ -65,6 +72,11 @@ export class PhoneCall {
     });
     await this.clock.advance(0);
     return this;
+  }
+
+  /** The worker dies in this moment: what the next one finds. */
+  killed(): Course {
+    return courseOf("test", this.journalled);
   }
 
   /** Says the words at the pace of a caller; returns when the last one is over. */

@@ -93,7 +93,7 @@ describe("the records of a service", () => {
 
   test("that were broken are an alarm that nobody overhears", async () => {
     using folder = new RecordFolder();
-    await folder.journal().closeLost();
+    await folder.book().closeLost();
     writeFileSync(join(folder.dir, "calls.db"), "broken ".repeat(1000));
     for (const suffix of ["-wal", "-shm"]) rmSync(join(folder.dir, `calls.db${suffix}`), { force: true });
     const said: string[] = [];

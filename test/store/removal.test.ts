@@ -12,7 +12,7 @@ const CALLER = "+4930123456";
 
 /** Calls of these ages, complete, each with a turn and a recording that is there. */
 async function recorded(folder: RecordFolder, calls: readonly (Partial<Cdr> & { ageDays?: number })[]) {
-  const journal = folder.journal();
+  const book = folder.book();
   const files: string[] = [];
   mkdirSync(join(folder.path, "recordings"));
   for (const [handle, { ageDays = 0, ...change }] of calls.entries()) {
@@ -22,11 +22,11 @@ async function recorded(folder: RecordFolder, calls: readonly (Partial<Cdr> & { 
     files.push(path);
     const started = new Date(at).toISOString();
     const recording = { path, consent: "none", pauses: 0 } as const;
-    await journal.open(handle, cdrOf({ id: `call-${handle}`, started, recording, ...change }));
-    await journal.change(handle, { keys: "12", notes: ["a note"] }, turnOf("My secret."));
-    await journal.change(handle, ended(at + 60_000));
+    await book.open(handle, cdrOf({ id: `call-${handle}`, started, recording, ...change }));
+    await book.change(handle, { keys: "12", notes: ["a note"] }, turnOf("My secret."));
+    await book.change(handle, ended(at + 60_000));
   }
-  return { journal, files };
+  return { book, files };
 }
 
 async function withDatabase<T>(folder: RecordFolder, run: (database: ReturnType<typeof openDatabase>) => Promise<T>) {
@@ -88,7 +88,7 @@ describe("what is old", () => {
 
   test("is not what is still going on", async () => {
     using folder = new RecordFolder();
-    await folder.journal().open(1, cdrOf({ started: new Date(NOON - 400 * DAY_MS).toISOString() }));
+    await folder.book().open(1, cdrOf({ started: new Date(NOON - 400 * DAY_MS).toISOString() }));
     expect(await sweep(folder)).toMatchObject({ records: 0, transcripts: 0 });
   });
 });
@@ -97,8 +97,8 @@ describe("a caller who wants to be forgotten", () => {
   test("is removed from records, lines and recordings, and nobody else is", async () => {
     using folder = new RecordFolder();
     const calls = [{ from: CALLER }, { from: "0049 30 123-456" }, { from: "+4930999" }, { from: "03012 3456" }];
-    const { journal, files } = await recorded(folder, calls);
-    journal.close();
+    const { book, files } = await recorded(folder, calls);
+    book.close();
     const erased = await withDatabase(folder, (database) => eraseNumber(database, folder.dir, "+49 (30) 123456"));
     expect(erased).toMatchObject({ records: 2, turns: 2, lines: 2, recordings: 2, missing: 0, up: 0, failed: [] });
     expect(erased.similar).toEqual(["03012 3456"]);
@@ -123,11 +123,11 @@ describe("a caller who wants to be forgotten", () => {
 
   test("and is talking at this moment is told so, and stays until the call is over", async () => {
     using folder = new RecordFolder();
-    const { journal } = await recorded(folder, [{ from: CALLER }]);
-    await journal.open(9, cdrOf({ id: "now", from: CALLER }));
+    const { book } = await recorded(folder, [{ from: CALLER }]);
+    await book.open(9, cdrOf({ id: "now", from: CALLER }));
     const erase = () => withDatabase(folder, (database) => eraseNumber(database, folder.dir, CALLER));
     expect(await erase()).toMatchObject({ records: 1, lines: 1, up: 1 });
-    await journal.change(9, ended());
+    await book.change(9, ended());
     expect(folder.lines().map(({ id }) => id)).toEqual(["now"]);
     expect(await erase()).toMatchObject({ records: 1, lines: 1, up: 0 });
   });

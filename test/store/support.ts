@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { type Cdr, type CdrTurn, emptyCdr } from "../../src/call/cdr.ts";
 import { listCalls } from "../../src/store/calls.ts";
 import { openReading } from "../../src/store/database.ts";
-import { Journal } from "../../src/store/journal.ts";
 import { ownerOf } from "../../src/store/owner.ts";
+import { RecordBook } from "../../src/store/record-book.ts";
 import { FakeLeg } from "../fakes/leg.ts";
 
 const leg = new FakeLeg({ media: () => Promise.reject(new Error("no media in these tests")) });
@@ -39,18 +39,18 @@ export class RecordFolder implements Disposable {
   readonly dir = join(this.path, "records");
   readonly setAside: string[] = [];
   dropped = 0;
-  readonly #open: Journal[] = [];
+  readonly #open: RecordBook[] = [];
 
-  journal(owner = ownerOf(process.pid)): Journal {
-    const journal = new Journal({
+  book(owner = ownerOf(process.pid)): RecordBook {
+    const book = new RecordBook({
       dir: this.dir,
       owner,
       wall: () => NOON,
       onSetAside: (file) => void this.setAside.push(file),
       onDropped: () => void this.dropped++,
     });
-    this.#open.push(journal);
-    return journal;
+    this.#open.push(book);
+    return book;
   }
 
   async calls(): Promise<Cdr[]> {
@@ -68,7 +68,7 @@ export class RecordFolder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const journal of this.#open) journal.close();
+    for (const book of this.#open) book.close();
     rmSync(this.path, { recursive: true, force: true });
   }
 }

@@ -32,11 +32,13 @@ export interface WholeOptions {
   /** Text at the end of the PBX's files, and more of the dialplan's globals. */
   readonly extra?: Readonly<Record<string, string>>;
   readonly globals?: Readonly<Record<string, string>>;
+  /** Its worker says in the dialplan that it is up. */
+  readonly presence?: boolean;
 }
 
 export async function startWholeService(
   install: AsteriskInstall,
-  { phones = [], settings = {}, extra = {}, globals = {} }: WholeOptions = {},
+  { phones = [], settings = {}, extra = {}, globals = {}, presence = false }: WholeOptions = {},
 ): Promise<WholeService> {
   const undo = new AsyncDisposableStack();
   try {
@@ -56,7 +58,10 @@ export async function startWholeService(
     const accounts = ["caller", ...phones].map((phone) => (typeof phone === "string" ? { name: phone } : phone));
     const asterisk = await startAsterisk({ install, sounds, phones: accounts, extra, globals });
     undo.defer(() => asterisk.stop());
-    const service = await startDemoService({ asterisk, dir, clock: systemClock, settings });
+    const service = await startDemoService({
+      ...{ engines: { asterisk: { ari: asterisk.ari, ami: asterisk.ami, presence } } },
+      ...{ dir, clock: systemClock, settings },
+    });
     undo.defer(() => service.stop());
     await service.ready(AbortSignal.timeout(30_000));
     const phone = phoneOf(asterisk, "caller");

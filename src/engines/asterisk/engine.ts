@@ -17,6 +17,7 @@ import { AsteriskLeg, type Caller, causeOf, nobody } from "./leg.ts";
 import { type Line, type LineCounts, noCounts } from "./line.ts";
 import { openWebsocketMedia } from "./media.ts";
 import type { AsteriskOptions } from "./options.ts";
+import { Presence } from "./presence.ts";
 import { asteriskRecording, tellPolicy } from "./recording.ts";
 import { livingCalls, lookAround } from "./waiting.ts";
 
@@ -59,6 +60,7 @@ class AsteriskEngine implements Engine {
   readonly #unsaid = new Map<string, Next>();
   readonly #counts: LineCounts = noCounts();
   readonly #recordings: RecordingStore | undefined;
+  readonly #presence: Presence | undefined;
   /** Calls of ours that are recorded: until the dialplan says that it has stopped, or the channel is gone. */
   readonly #recorded = new Map<string, RawRecording>();
   #audiosocket: AudioSocketServer | undefined;
@@ -80,6 +82,7 @@ class AsteriskEngine implements Engine {
       onConnected: (signal) => this.#onConnected(signal),
     });
     this.#ami = new AmiClient({ options: options.ami, clock, log });
+    if (options.presence) this.#presence = new Presence({ ari: this.#ari, url: options.ari.url, clock, log });
   }
 
   get health(): EngineHealth {
@@ -108,6 +111,7 @@ class AsteriskEngine implements Engine {
     await this.#beat(signal);
     counting.cancel();
     sweeping.cancel();
+    this.#presence?.drop();
     await this.#stopBeat();
     clients.abort();
     await Promise.all(running);
@@ -120,6 +124,7 @@ class AsteriskEngine implements Engine {
   drain(): void {
     if (this.#draining) return;
     this.#draining = true;
+    this.#presence?.drop();
     this.#later(this.#stopBeat(), "the heartbeat could not be stopped");
   }
 
@@ -162,7 +167,11 @@ class AsteriskEngine implements Engine {
     // Whatever ended while nobody listened, here or under a worker that has died.
     for (const call of this.#recorded.keys()) if (!channels.has(call)) this.#recorded.delete(call);
     this.#sweep();
-    if (!this.#draining) await this.#beatOnce();
+    if (this.#draining) return;
+    await this.#beatOnce();
+    // AudioSocket goes to one address, and so to one worker.
+    if (kind === "websocket" && this.#presence)
+      this.#later(this.#presence.hold(signal), "this worker's presence could not be shown");
   }
 
   async #listen(): Promise<void> {

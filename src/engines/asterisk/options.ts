@@ -74,6 +74,12 @@ export const asteriskOptions = z
         "How sound comes: chan_websocket; AudioSocket on Asterisk before 20.18, 22.8 and 23.2; auto looks which.",
       ),
     audiosocket: audiosocket.prefault({}).describe("Only for AudioSocket."),
+    presence: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Another Sidetone answers this Asterisk's calls as well, with the same journal: a channel in sidetone-presence says that this one is up, and the calls of one that dies are offered to the other.",
+      ),
   })
   .describe("An Asterisk beside which Sidetone runs.");
 

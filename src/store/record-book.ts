@@ -5,7 +5,7 @@ import { removeLine, writeLine, writeMissingLines } from "./lines.ts";
 import { closeLost } from "./lost.ts";
 import { type Expired, expire, type KeepDays } from "./retention.ts";
 
-export interface JournalOptions {
+export interface RecordBookOptions {
   readonly dir: string;
   /** Whose the open records are. */
   readonly owner: string;
@@ -34,12 +34,12 @@ const WAITING_MAX = 1000;
  * Keeps the records of the calls that are up, and writes them as they grow. What the disk does not take now is kept and
  * written with the next that it takes. One thing at a time: nobody calls before the last promise has settled.
  */
-export class Journal {
-  readonly #options: JournalOptions;
+export class RecordBook {
+  readonly #options: RecordBookOptions;
   readonly #held = new Map<number, Held>();
   #database: Database | undefined;
 
-  constructor(options: JournalOptions) {
+  constructor(options: RecordBookOptions) {
     this.#options = options;
   }
 

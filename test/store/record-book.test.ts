@@ -21,25 +21,25 @@ const DEAD = "99999999.1";
 describe("a call's record", () => {
   test("is there from the first moment, grows by turns, and is complete in the end, in both places", async () => {
     using folder = new RecordFolder();
-    const journal = folder.journal();
-    await journal.open(1, cdrOf());
+    const book = folder.book();
+    await book.open(1, cdrOf());
     expect(await folder.calls()).toEqual([cdrOf()]);
-    await journal.change(1, { answered: cdrOf().started, keys: "2" }, turnOf("Hello?"));
+    await book.change(1, { answered: cdrOf().started, keys: "2" }, turnOf("Hello?"));
     expect(await folder.calls()).toEqual([cdrOf({ answered: cdrOf().started, keys: "2", turns: [turnOf("Hello?")] })]);
     expect(folder.lines()).toEqual([]);
     const recording = { path: "/rec/leg-1.wav", consent: "announced", pauses: 2 } as const;
-    await journal.change(1, { ...ended(), recording, fallbacks: ["stt"], notes: ["wants a call back"] });
+    await book.change(1, { ...ended(), recording, fallbacks: ["stt"], notes: ["wants a call back"] });
     const [record] = await folder.calls();
     expect(record).toMatchObject({ ...ended(), recording, fallbacks: ["stt"], notes: ["wants a call back"] });
     expect(folder.lines()).toEqual([record]);
-    expect(journal.waiting).toBe(0);
+    expect(book.waiting).toBe(0);
   });
 
   test("is for the service's own eyes", async () => {
     using folder = new RecordFolder();
-    const journal = folder.journal();
-    await journal.open(1, cdrOf());
-    await journal.change(1, ended());
+    const book = folder.book();
+    await book.open(1, cdrOf());
+    await book.change(1, ended());
     const modes = readdirSync(folder.dir).map((name) => statSync(join(folder.dir, name)).mode & 0o777);
     expect(modes.length).toBeGreaterThanOrEqual(2);
     expect(modes.every((mode) => mode === 0o600)).toBe(true);
@@ -48,21 +48,21 @@ describe("a call's record", () => {
 
   test("stands beside that of the same call lent another time", async () => {
     using folder = new RecordFolder();
-    const journal = folder.journal();
-    await journal.open(1, cdrOf());
-    await journal.change(1, ended());
-    await journal.open(2, cdrOf({ started: new Date(NOON + 90_000).toISOString() }));
-    await journal.change(2, ended(NOON + 120_000));
+    const book = folder.book();
+    await book.open(1, cdrOf());
+    await book.change(1, ended());
+    await book.open(2, cdrOf({ started: new Date(NOON + 90_000).toISOString() }));
+    await book.change(2, ended(NOON + 120_000));
     expect((await folder.calls()).map(({ id }) => id)).toEqual(["leg-1-2", "leg-1"]);
     expect(folder.lines().map(({ id }) => id)).toEqual(["leg-1", "leg-1-2"]);
   });
 
   test("goes into the file of the day on which the call ended", async () => {
     using folder = new RecordFolder();
-    const journal = folder.journal();
+    const book = folder.book();
     for (const [handle, at] of [NOON, NOON + 86_400_000].entries()) {
-      await journal.open(handle, cdrOf({ id: `call-${handle}` }));
-      await journal.change(handle, ended(at));
+      await book.open(handle, cdrOf({ id: `call-${handle}` }));
+      await book.change(handle, ended(at));
     }
     const names = readdirSync(folder.dir).filter((name) => name.endsWith(".jsonl"));
     expect(names.sort()).toEqual(["calls-2026-11-20.jsonl", "calls-2026-11-21.jsonl"]);
@@ -72,10 +72,10 @@ describe("a call's record", () => {
 describe("a worker that died", () => {
   test("leaves a record that is closed by who finds it, once, with what was said so far", async () => {
     using folder = new RecordFolder();
-    const dying = folder.journal(DEAD);
+    const dying = folder.book(DEAD);
     await dying.open(1, cdrOf());
     await dying.change(1, {}, turnOf("Are you there?"));
-    const living = folder.journal();
+    const living = folder.book();
     await living.open(1, cdrOf({ id: "another" }));
     expect(await living.closeLost()).toBe(1);
     expect(await living.closeLost()).toBe(0);
@@ -91,23 +91,23 @@ describe("a worker that died", () => {
 
   test("between the record and its line costs the line nothing, and doubles none", async () => {
     using folder = new RecordFolder();
-    const dying = folder.journal(DEAD);
+    const dying = folder.book(DEAD);
     await dying.open(1, cdrOf());
     await dying.change(1, ended());
     dying.close();
     const forget = new DatabaseSync(databaseFile(folder.dir));
     forget.exec("UPDATE calls SET line = 0");
     forget.close();
-    await folder.journal().closeLost();
+    await folder.book().closeLost();
     expect(folder.lines()).toHaveLength(1);
   });
 
   test("and whose call is offered again has one record, continued by the next", async () => {
     using folder = new RecordFolder();
-    const dying = folder.journal(DEAD);
+    const dying = folder.book(DEAD);
     await dying.open(1, cdrOf());
     await dying.change(1, { keys: "1" }, turnOf("First."));
-    const next = folder.journal();
+    const next = folder.book();
     await next.closeLost();
     await next.open(7, cdrOf({ attempt: 2, started: new Date(NOON + 5000).toISOString() }));
     await next.change(7, { keys: "2" }, turnOf("Second."));
@@ -130,16 +130,16 @@ describe("a clock that was put back while nobody had the call", () => {
   test("does not let the record end before it began", async () => {
     using folder = new RecordFolder();
     const later = new Date(NOON + 3_600_000).toISOString();
-    await folder.journal(DEAD).open(1, cdrOf({ started: later, answered: later }));
-    await folder.journal().closeLost();
+    await folder.book(DEAD).open(1, cdrOf({ started: later, answered: later }));
+    await folder.book().closeLost();
     expect(await folder.calls()).toEqual([expect.objectContaining({ started: later, ended: later })]);
   });
 
   test("does not turn two attempts round", async () => {
     using folder = new RecordFolder();
     const later = new Date(NOON + 3_600_000).toISOString();
-    await folder.journal(DEAD).open(1, cdrOf({ started: later }));
-    const next = folder.journal();
+    await folder.book(DEAD).open(1, cdrOf({ started: later }));
+    const next = folder.book();
     await next.open(7, cdrOf({ attempt: 2, answered: new Date(NOON + 500).toISOString() }));
     await next.change(7, ended());
     expect(await folder.calls()).toEqual([
@@ -157,9 +157,9 @@ describe("a database that is broken", () => {
     using folder = new RecordFolder();
     mkdirSync(folder.dir);
     writeFileSync(databaseFile(folder.dir), "this is no database, it is a poem about one, and it is long enough");
-    const journal = folder.journal();
-    await journal.open(1, cdrOf());
-    await journal.change(1, ended());
+    const book = folder.book();
+    await book.open(1, cdrOf());
+    await book.change(1, ended());
     expect(folder.setAside).toEqual([expect.stringContaining("calls.db.corrupt-2026-11-20T12-00-00-000Z")]);
     expect(await folder.calls()).toHaveLength(1);
     expect(folder.lines()).toHaveLength(1);
@@ -167,15 +167,15 @@ describe("a database that is broken", () => {
 
   test("while calls are up is set aside, and the new one has all of them", async () => {
     using folder = new RecordFolder();
-    const journal = folder.journal();
-    await journal.open(1, cdrOf({ id: "one" }));
-    await journal.change(1, {}, turnOf("Hello?"));
-    await journal.open(2, cdrOf({ id: "two" }));
+    const book = folder.book();
+    await book.open(1, cdrOf({ id: "one" }));
+    await book.change(1, {}, turnOf("Hello?"));
+    await book.open(2, cdrOf({ id: "two" }));
     scribble(databaseFile(folder.dir));
     // Another connection sees the damage first: what this one has in its cache is sound.
-    await folder.journal().closeLost();
+    await folder.book().closeLost();
     expect(folder.setAside).toHaveLength(1);
-    await journal.change(1, ended());
+    await book.change(1, ended());
     const calls = await folder.calls();
     expect(calls.map(({ id }) => id).sort()).toEqual(["one", "two"]);
     expect(calls.find(({ id }) => id === "one")).toMatchObject({ ...ended(), turns: [turnOf("Hello?")] });
@@ -183,10 +183,10 @@ describe("a database that is broken", () => {
 
   test("that somebody removed is made again, with the calls that are up", async () => {
     using folder = new RecordFolder();
-    const journal = folder.journal();
-    await journal.open(1, cdrOf());
+    const book = folder.book();
+    await book.open(1, cdrOf());
     for (const suffix of ["", "-wal", "-shm"]) rmSync(databaseFile(folder.dir) + suffix, { force: true });
-    await journal.change(1, ended(), turnOf("Hello?"));
+    await book.change(1, ended(), turnOf("Hello?"));
     expect(await folder.calls()).toEqual([cdrOf({ ...ended(), turns: [turnOf("Hello?")] })]);
   });
 });
@@ -206,14 +206,14 @@ describe("a disk that takes nothing", () => {
     using folder = new RecordFolder();
     // A file where the folder should be: root may write everywhere else.
     writeFileSync(folder.dir, "");
-    const journal = folder.journal();
-    await expect(journal.open(1, cdrOf())).rejects.toThrow();
-    await expect(journal.change(1, {}, turnOf("Hello?"))).rejects.toThrow();
-    await expect(journal.change(1, ended())).rejects.toThrow();
-    expect(journal.waiting).toBe(1);
+    const book = folder.book();
+    await expect(book.open(1, cdrOf())).rejects.toThrow();
+    await expect(book.change(1, {}, turnOf("Hello?"))).rejects.toThrow();
+    await expect(book.change(1, ended())).rejects.toThrow();
+    expect(book.waiting).toBe(1);
     rmSync(folder.dir);
-    await journal.retry();
-    expect(journal.waiting).toBe(0);
+    await book.retry();
+    expect(book.waiting).toBe(0);
     expect(await folder.calls()).toEqual([cdrOf({ ...ended(), turns: [turnOf("Hello?")] })]);
     expect(folder.lines()).toHaveLength(1);
   });
@@ -221,12 +221,12 @@ describe("a disk that takes nothing", () => {
   test("has a limit to what waits for it", { timeout: 30_000 }, async () => {
     using folder = new RecordFolder();
     writeFileSync(folder.dir, "");
-    const journal = folder.journal();
+    const book = folder.book();
     for (let handle = 0; handle < 1003; handle++) {
-      await journal.open(handle, cdrOf({ id: `call-${handle}` })).catch(() => undefined);
-      await journal.change(handle, ended()).catch(() => undefined);
+      await book.open(handle, cdrOf({ id: `call-${handle}` })).catch(() => undefined);
+      await book.change(handle, ended()).catch(() => undefined);
     }
-    expect(journal.waiting).toBe(1000);
+    expect(book.waiting).toBe(1000);
     expect(folder.dropped).toBe(3);
   });
 
@@ -235,9 +235,9 @@ describe("a disk that takes nothing", () => {
     mkdirSync(folder.dir);
     const file = join(folder.dir, "calls-2026-11-20.jsonl");
     writeFileSync(file, '{"id":"half');
-    const journal = folder.journal();
-    await journal.open(1, cdrOf());
-    await journal.change(1, ended());
+    const book = folder.book();
+    await book.open(1, cdrOf());
+    await book.change(1, ended());
     const [half, whole = ""] = readFileSync(file, "utf8").split("\n");
     expect(half).toBe('{"id":"half');
     expect(JSON.parse(whole)).toMatchObject({ id: "leg-1" });
@@ -250,6 +250,6 @@ test("a database of a newer version is left alone", async () => {
   const newer = new DatabaseSync(databaseFile(folder.dir));
   newer.exec("PRAGMA user_version = 99");
   newer.close();
-  await expect(folder.journal().open(1, cdrOf())).rejects.toThrow("newer version of Sidetone");
+  await expect(folder.book().open(1, cdrOf())).rejects.toThrow("newer version of Sidetone");
   expect(folder.setAside).toEqual([]);
 });

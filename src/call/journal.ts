@@ -1,0 +1,106 @@
+import type { Leg } from "./engine.ts";
+
+/** What a model asked for, as a journal keeps it. */
+export interface JournalledTool {
+  readonly id: string;
+  readonly name: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+/** One step of a call's course. A few of them are a turn. */
+export type CourseEvent =
+  /** The caller's words and keys, for which an answer is being made. */
+  | { readonly type: "asked"; readonly text: string }
+  /** The agent is heard: from here on the question counts as answered. `pieces`: what is known of the reply so far. */
+  | { readonly type: "saying"; readonly kind: string; readonly pieces: readonly string[] }
+  /** The reply goes on: more of its pieces, what it asks for, or which piece the caller is hearing. */
+  | { readonly type: "piece"; readonly text: string }
+  | { readonly type: "tools"; readonly tools: readonly JournalledTool[] }
+  | { readonly type: "at"; readonly piece: number }
+  /** The reply is over: what was heard of it, and what it asked for. */
+  | { readonly type: "heard"; readonly text: string; readonly tools: readonly JournalledTool[] }
+  | { readonly type: "tool"; readonly id: string; readonly result: string }
+  /** A key, outside protected passages. */
+  | { readonly type: "key"; readonly digit: string };
+
+/** Where a call's course is written down as it happens. Both return at once, never throw, and keep their order. */
+export interface CourseWriter {
+  write(event: CourseEvent): void;
+  /** The call is over, or is somebody else's business: what was written of it is removed. */
+  end(): void;
+}
+
+/** A reply that was cut off with its worker. */
+export interface CutReply {
+  readonly kind: string;
+  readonly pieces: readonly string[];
+  /** The piece that the caller was hearing. */
+  readonly at: number;
+  readonly tools: readonly JournalledTool[];
+}
+
+/** What happened in a call, for whoever goes on with it. */
+export interface Course {
+  /** The agent that has the call. */
+  readonly agent: string;
+  /** What a model is told: the caller's words, and those of the agent that were heard. */
+  readonly history: readonly CourseMessage[];
+  /** What the caller said, and nobody has answered. */
+  readonly asked: string;
+  /** Keys that nobody has answered. */
+  readonly keys: string;
+  readonly cut?: CutReply;
+}
+
+export type CourseMessage =
+  | { readonly role: "caller"; readonly text: string }
+  | { readonly role: "agent"; readonly text: string; readonly tools: readonly JournalledTool[] }
+  | { readonly role: "tool"; readonly id: string; readonly result: string };
+
+/** What a journal must know of a call. */
+export type JournalledCall = Pick<Leg, "id" | "from" | "to" | "direction"> & { readonly engine: string };
+
+/**
+ * `mine`: this worker has the call now, and whoever had it before writes into the void. `refused`: somebody else has gone on
+ * with it already, or died with it: it is not to be tried a third time. `none`: nothing is known of it.
+ */
+export type Claim =
+  | { readonly type: "mine"; readonly course: Course; readonly writer: CourseWriter }
+  | { readonly type: "refused" }
+  | { readonly type: "none" };
+
+/** The courses of the calls that are up, shared by all workers. */
+export interface CallJournal {
+  /** A call is lent for the first time. */
+  begin(call: JournalledCall, agent: string): CourseWriter;
+  /** A call whose worker has died is offered once more. Never rejects. */
+  claim(call: JournalledCall): Promise<Claim>;
+}
+
+/** The course that these events are. Whatever order or number they come in, it is one. */
+export function courseOf(agent: string, events: Iterable<CourseEvent>): Course {
+  const history: CourseMessage[] = [];
+  let [asked, keys] = ["", ""];
+  let cut: { kind: string; pieces: string[]; at: number; tools: readonly JournalledTool[] } | undefined;
+  const answered = (): void => {
+    if (asked !== "") history.push({ role: "caller", text: asked });
+    [asked, keys] = ["", ""];
+  };
+  for (const event of events) {
+    if (event.type === "asked") [asked, keys] = [event.text, ""];
+    else if (event.type === "saying") {
+      answered();
+      cut = { kind: event.kind, pieces: [...event.pieces], at: 0, tools: [] };
+    } else if (event.type === "piece") cut?.pieces.push(event.text);
+    else if (event.type === "tools" && cut) cut.tools = event.tools;
+    else if (event.type === "at" && cut) cut.at = event.piece;
+    else if (event.type === "heard") {
+      answered();
+      cut = undefined;
+      const { text, tools } = event;
+      if (text !== "" || tools.length > 0) history.push({ role: "agent", text, tools });
+    } else if (event.type === "tool") history.push({ role: "tool", id: event.id, result: event.result });
+    else if (event.type === "key") keys += event.digit;
+  }
+  return { agent, history, asked, keys, ...(cut && { cut }) };
+}

@@ -1,0 +1,48 @@
+import type { Course } from "../call/journal.ts";
+import type { AgentPrompts } from "./agent.ts";
+import { REPLY_KINDS, type ReplyKind } from "./exchange.ts";
+import type { History } from "./history.ts";
+import type { ToolRequest } from "./providers.ts";
+
+/**
+ * How an interrupted conversation goes on. `say`: the sentence that was cut, or a word to a caller who was speaking.
+ * `answer`: what was asked is answered, with `text` said first.
+ */
+export type TakingUp =
+  | { readonly type: "say"; readonly kind: ReplyKind; readonly text: string; readonly tools: readonly ToolRequest[] }
+  | { readonly type: "answer"; readonly text: string; readonly question: string };
+
+// A tool may have done its work when the worker died, or not: it is not run twice, and the model is told so.
+const UNKNOWN = "The line was interrupted: whether this was done is unknown.";
+
+/** Tells the history what was said before the interruption, and finds out what is to be said after it. */
+export function takeUp(course: Course, history: History, prompts: AgentPrompts): TakingUp {
+  const open = new Map<string, ToolRequest>();
+  for (const message of course.history) {
+    if (message.role === "caller") history.caller(message.text);
+    else if (message.role === "agent") {
+      history.agent(message.text, message.tools);
+      for (const tool of message.tools) open.set(tool.id, tool);
+    } else {
+      const request = open.get(message.id);
+      if (request) history.tool(request, message.result);
+      open.delete(message.id);
+    }
+  }
+  for (const request of open.values()) history.tool(request, UNKNOWN);
+  const { interrupted, asISaid, goOn } = prompts;
+  const { cut } = course;
+  if (cut) {
+    history.agent(cut.pieces.slice(0, cut.at).join(" "));
+    const rest = cut.pieces.slice(cut.at).join(" ");
+    const text = rest === "" ? `${interrupted} ${goOn}` : `${interrupted} ${asISaid} ${rest}`;
+    return { type: "say", kind: kindOf(cut.kind), text, tools: cut.tools };
+  }
+  if (course.asked !== "") return { type: "answer", text: interrupted, question: course.asked };
+  if (open.size > 0) return { type: "answer", text: interrupted, question: "" };
+  // Keys that the caller had begun to press are not asked for again.
+  history.caller(course.keys);
+  return { type: "say", kind: "prompt", text: `${interrupted} ${goOn}`, tools: [] };
+}
+
+const kindOf = (told: string): ReplyKind => REPLY_KINDS.find((kind) => kind === told) ?? "prompt";

@@ -1,0 +1,122 @@
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { basename } from "node:path";
+import type { CourseEvent, CourseWriter } from "../call/journal.ts";
+import type { Began, JournalLines } from "./journal-lines.ts";
+
+/** When the disk is made to have it: a killed worker loses nothing without, a power failure may take the last seconds. */
+export type Fsync = "never" | "turn" | "always";
+
+/** A call that needs more has gone wrong; what it says is no longer written. */
+const FILE_BYTES = 1024 * 1024;
+/** What may wait for a disk that does not take it. */
+const WAITING_BYTES = 128 * 1024;
+const TEXT_MAX = 20_000;
+
+export interface JournalFileOptions {
+  readonly path: string;
+  /** What is left of a call before, and is removed before this one is made. */
+  readonly stale: readonly string[];
+  /** What this one goes on from: removed with it. */
+  readonly older: readonly string[];
+  readonly lines: JournalLines;
+  readonly fsync: Fsync;
+  /** There is something to do: `work` wants to be called. */
+  readonly wake: (file: JournalFile) => void;
+  /** Something of this call is not written, and nothing more will be. */
+  readonly onLost: () => void;
+}
+
+/** One call's journal, from its first line to its removal. */
+export class JournalFile implements CourseWriter {
+  readonly #options: JournalFileOptions;
+  #handle: FileHandle | undefined;
+  #waiting: string[] = [];
+  #waitingBytes = 0;
+  #bytes = 0;
+  #count = 0;
+  #sync = false;
+  #over = false;
+
+  constructor(options: JournalFileOptions, began: Began, events: readonly CourseEvent[] = [], handle?: FileHandle) {
+    this.#options = options;
+    this.#handle = handle;
+    this.#add(began);
+    for (const event of events) this.#add(event);
+  }
+
+  write(event: CourseEvent): void {
+    if (this.#over) return;
+    this.#add(short(event));
+    const { fsync, wake } = this.#options;
+    this.#sync ||= fsync === "always" || (fsync === "turn" && event.type === "heard");
+    // Half a course is worse than none: whoever goes on would say again what was said long ago.
+    if (this.#waitingBytes > WAITING_BYTES || this.#bytes + this.#waitingBytes > FILE_BYTES) this.#lose();
+    wake(this);
+  }
+
+  end(): void {
+    this.#over = true;
+    this.#waiting = [];
+    this.#options.wake(this);
+  }
+
+  /** Lets go of the file, and leaves it as it is. */
+  async close(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    await handle?.close();
+  }
+
+  /** Nothing more will come. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Brings file and memory together. Rejects when the disk did not take it; nothing is lost then. One at a time. */
+  async work(): Promise<void> {
+    const { path, older } = this.#options;
+    if (this.#over) {
+      await this.close();
+      for (const file of [path, ...older]) await rm(file, { force: true });
+      return;
+    }
+    const [lines, sync] = [this.#waiting, this.#sync];
+    if (lines.length === 0) return;
+    this.#handle ??= await this.#create();
+    const text = Buffer.from(lines.join(""));
+    // A disk that was full may have taken half a line: written again, in the same place.
+    await this.#handle.write(text, 0, text.length, this.#bytes).then(({ bytesWritten }) => {
+      if (bytesWritten < text.length) throw Object.assign(new Error("the disk is full"), { code: "ENOSPC" });
+    });
+    this.#bytes += text.length;
+    this.#waiting = this.#waiting.slice(lines.length);
+    this.#waitingBytes -= text.length;
+    if (sync) {
+      this.#sync = false;
+      await this.#handle.datasync();
+    }
+  }
+
+  async #create(): Promise<FileHandle> {
+    // The dialplan lends a call that it got back as a new one: what was written of the one before is over.
+    for (const file of [this.#options.path, ...this.#options.stale]) await rm(file, { force: true });
+    return open(this.#options.path, "wx", 0o600);
+  }
+
+  #add(value: Began | CourseEvent): void {
+    const line = this.#options.lines.lineOf(value, basename(this.#options.path), this.#count++);
+    this.#waiting.push(line);
+    this.#waitingBytes += Buffer.byteLength(line);
+  }
+
+  #lose(): void {
+    this.#over = true;
+    this.#waiting = [];
+    this.#options.onLost();
+  }
+}
+
+function short(event: CourseEvent): CourseEvent {
+  if ("text" in event) return { ...event, text: event.text.slice(0, TEXT_MAX) };
+  return event.type === "tool" ? { ...event, result: event.result.slice(0, TEXT_MAX) } : event;
+}

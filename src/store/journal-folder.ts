@@ -1,0 +1,190 @@
+import { mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock, Timer } from "../base/clock.ts";
+import { codeOf, messageOf } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { withDeadline } from "../base/signals.ts";
+import { type CallJournal, type Claim, type CourseWriter, courseOf, type JournalledCall } from "../call/journal.ts";
+import { expireRegularly } from "./expiry.ts";
+import { type Fsync, JournalFile, type JournalFileOptions } from "./journal-file.ts";
+import { JournalLines } from "./journal-lines.ts";
+
+export interface JournalFolderOptions {
+  readonly dir: string;
+  readonly fsync: Fsync;
+  /** Seals what is written. Absent: it stands there in the clear, for the service's user alone. */
+  readonly secret: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Something could not be written, or not be read. */
+  readonly onFailure: () => void;
+}
+
+/** A caller waits for it in silence. */
+const CLAIM_MS = 400;
+const CLOSE_MS = 1000;
+const RETRY_MS = 1000;
+const LOG_EVERY_MS = 60_000;
+/** Nobody goes on with a call whose last word is so old. */
+const STALE_MS = 3_600_000;
+
+/**
+ * The courses of calls as files: `<engine>-<call>.1.jsonl`, and `.2` for whoever goes on with it. To make the second one
+ * is to claim the call: the file system lets one alone do it. Nobody waits for the disk.
+ */
+export class JournalFolder implements CallJournal {
+  readonly #options: JournalFolderOptions;
+  readonly #lines: JournalLines;
+  readonly #dirty = new Set<JournalFile>();
+  /** Of calls that are up. */
+  readonly #open = new Set<JournalFile>();
+  readonly #expiry: Timer;
+  #working: Promise<void> | undefined;
+  #retry: Timer | undefined;
+  #loggedMs = Number.NEGATIVE_INFINITY;
+  #made: Promise<unknown> | undefined;
+
+  constructor(options: JournalFolderOptions) {
+    this.#options = options;
+    this.#lines = new JournalLines(options.secret);
+    this.#expiry = expireRegularly(options, () => void this.removeStale().catch((error) => this.#failed(error)));
+  }
+
+  begin(call: JournalledCall, agent: string): CourseWriter {
+    const [path, second] = this.#pathsOf(call);
+    const file = new JournalFile(this.#fileOptions(path, { stale: [second], older: [] }), beganOf(call, agent));
+    this.#wake(file);
+    return file;
+  }
+
+  async claim(call: JournalledCall): Promise<Claim> {
+    const { clock } = this.#options;
+    const message = "the journal did not answer";
+    try {
+      return await withDeadline(() => this.#claim(call), { clock, ms: CLAIM_MS, message });
+    } catch (error) {
+      this.#failed(error);
+      return { type: "none" };
+    }
+  }
+
+  /** Removes what nobody will go on with. */
+  async removeStale(): Promise<void> {
+    const { dir, clock } = this.#options;
+    for (const name of await journalsIn(dir)) {
+      const file = join(dir, name);
+      const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+      if (clock.wall() - mtimeMs > STALE_MS) await rm(file, { force: true });
+    }
+  }
+
+  /** Resolves when the disk has all, or does not take it. */
+  async close(): Promise<void> {
+    this.#expiry.cancel();
+    this.#retry?.cancel();
+    const { clock } = this.#options;
+    const message = "the disk does not take the journal";
+    await withDeadline(() => this.#working ?? Promise.resolve(), { clock, ms: CLOSE_MS, message }).catch(
+      (error: unknown) => this.#failed(error),
+    );
+    for (const file of this.#open) await file.close().catch((error: unknown) => this.#failed(error));
+    this.#open.clear();
+  }
+
+  async #claim(call: JournalledCall): Promise<Claim> {
+    const [first, second] = this.#pathsOf(call);
+    const text = await readFile(first, "utf8").catch((error: unknown) => {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw error;
+    });
+    if (text === undefined) return { type: "none" };
+    const handle = await open(second, "wx", 0o600).catch((error: unknown) => {
+      if (codeOf(error) === "EEXIST") return undefined;
+      throw error;
+    });
+    if (!handle) return { type: "refused" };
+    const read = this.#lines.read(text, nameIn(first));
+    if (!read) {
+      await handle.close();
+      throw new Error("a journal cannot be read: was it written with another key?");
+    }
+    const { began, events } = read;
+    const file = new JournalFile(this.#fileOptions(second, { stale: [], older: [first] }), began, events, handle);
+    this.#wake(file);
+    return { type: "mine", course: courseOf(began.agent, events), writer: file };
+  }
+
+  #pathsOf({ engine, id }: JournalledCall): readonly [string, string] {
+    // Ids are the PBX's; whatever is none stays in its folder.
+    const stem = join(this.#options.dir, `${engine}-${encodeURIComponent(id).slice(0, 150)}`);
+    return [`${stem}.1.jsonl`, `${stem}.2.jsonl`];
+  }
+
+  #fileOptions(path: string, others: Pick<JournalFileOptions, "stale" | "older">) {
+    const { fsync } = this.#options;
+    const onLost = (): void => this.#failed(new Error("too much is to be written of one call"));
+    return { path, ...others, lines: this.#lines, fsync, wake: (file: JournalFile) => this.#wake(file), onLost };
+  }
+
+  #wake(file: JournalFile): void {
+    this.#dirty.add(file);
+    if (file.over) this.#open.delete(file);
+    else this.#open.add(file);
+    if (this.#retry) return;
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+      // Somebody may have come in the moment between the last look and this one.
+      for (const waiting of this.#dirty) this.#wake(waiting);
+    });
+  }
+
+  /** One after the other: a disk that hangs holds up one of the process's few threads for files, and no more. */
+  async #work(): Promise<void> {
+    const { clock, dir } = this.#options;
+    for (const file of this.#dirty) {
+      this.#dirty.delete(file);
+      try {
+        this.#made ??= mkdir(dir, { recursive: true, mode: 0o700 });
+        await this.#made;
+        await file.work();
+      } catch (error) {
+        this.#made = undefined;
+        this.#failed(error);
+        this.#dirty.add(file);
+        this.#retry = clock.after(RETRY_MS, () => {
+          this.#retry = undefined;
+          for (const waiting of this.#dirty) this.#wake(waiting);
+        });
+        return;
+      }
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { clock, log, onFailure, dir } = this.#options;
+    onFailure();
+    if (clock.now() - this.#loggedMs < LOG_EVERY_MS) return;
+    this.#loggedMs = clock.now();
+    log.error(
+      { dir, reason: messageOf(error) },
+      "the journal of calls fails; calls go on, but may not outlive a worker",
+    );
+  }
+}
+
+/** The names of all journals there are. */
+export async function journalsIn(dir: string): Promise<string[]> {
+  const names = await readdir(dir).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  });
+  return names.filter((name) => name.endsWith(".jsonl"));
+}
+
+const nameIn = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+const beganOf = ({ direction, from, to }: JournalledCall, agent: string) => ({
+  version: 1 as const,
+  agent,
+  party: direction === "outbound" ? to : from,
+});

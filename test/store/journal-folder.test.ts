@@ -1,0 +1,201 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.ts";
+import { silentLog } from "../../src/base/log.ts";
+import type { Claim, CourseEvent } from "../../src/call/journal.ts";
+import { eraseJournals } from "../../src/store/erase-journals.ts";
+import { JournalFolder, type JournalFolderOptions } from "../../src/store/journal-folder.ts";
+
+const SECRET = "a secret of some length";
+const CALL = { engine: "asterisk", id: "1764000000.12", direction: "inbound", from: "+4930123", to: "200" } as const;
+const FIRST = "asterisk-1764000000.12.1.jsonl";
+const SECOND = "asterisk-1764000000.12.2.jsonl";
+const TURN: readonly CourseEvent[] = [
+  { type: "asked", text: "when are you open" },
+  { type: "saying", kind: "answer", pieces: ["At nine.", "We close at noon."] },
+  { type: "at", piece: 1 },
+];
+
+let dir: string;
+let failures: number;
+const folders: JournalFolder[] = [];
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "sidetone-journal-"));
+  failures = 0;
+});
+afterEach(async () => {
+  await Promise.all(folders.splice(0).map((folder) => folder.close()));
+  await rm(dir, { recursive: true, force: true });
+});
+
+function worker(options: Partial<JournalFolderOptions> = {}): JournalFolder {
+  const onFailure = (): void => void failures++;
+  const folder = new JournalFolder({
+    ...{ dir, fsync: "never", secret: undefined, clock: systemClock, log: silentLog, onFailure },
+    ...options,
+  });
+  folders.push(folder);
+  return folder;
+}
+
+/** A worker that has talked for a turn, and is dead: what is on the disk is all there is. */
+async function died(options: Partial<JournalFolderOptions> = {}): Promise<void> {
+  const writer = worker(options).begin(CALL, "reception");
+  for (const event of TURN) writer.write(event);
+  await folders.at(-1)?.close();
+}
+
+const courseIn = (claim: Claim) => (claim.type === "mine" ? claim.course : undefined);
+
+describe.each([
+  ["in the clear", undefined],
+  ["sealed", SECRET],
+])("a call's journal, %s,", (_how, secret) => {
+  test("tells another worker how far the call was", async () => {
+    await died({ secret });
+    const course = courseIn(await worker({ secret }).claim(CALL));
+    expect(course).toEqual({
+      agent: "reception",
+      history: [{ role: "caller", text: "when are you open" }],
+      asked: "",
+      keys: "",
+      cut: { kind: "answer", pieces: ["At nine.", "We close at noon."], at: 1, tools: [] },
+    });
+    expect(failures).toBe(0);
+  });
+
+  test("is good up to a line that was cut, or is none", async () => {
+    await died({ secret });
+    const path = join(dir, FIRST);
+    await truncate(path, (await stat(path)).size - 5);
+    const course = courseIn(await worker({ secret }).claim(CALL));
+    expect(course?.cut?.at).toBe(0);
+    await rm(join(dir, SECOND));
+    await appendFile(path, 'garbage\n{"type":"heard","text":"forged","tools":[]}\n');
+    expect(courseIn(await worker({ secret }).claim(CALL))?.cut?.at).toBe(0);
+  });
+
+  test("is written by two of which one alone goes on, and not a third time", async () => {
+    await died({ secret });
+    const claims = await Promise.all([worker({ secret }), worker({ secret })].map((one) => one.claim(CALL)));
+    expect(claims.map(({ type }) => type).sort()).toEqual(["mine", "refused"]);
+    await Promise.all(folders.map((folder) => folder.close()));
+    expect((await worker({ secret }).claim(CALL)).type, "who has died twice goes to the menu").toBe("refused");
+  });
+
+  test("goes on in a file of its own, and both are gone with the call", async () => {
+    await died({ secret });
+    const claim = await worker({ secret }).claim(CALL);
+    if (claim.type === "mine") claim.writer.write({ type: "heard", text: "We close at noon.", tools: [] });
+    await folders.at(-1)?.close();
+    expect((await readdir(dir)).sort()).toEqual([FIRST, SECOND]);
+    if (claim.type === "mine") claim.writer.end();
+    await expect.poll(() => readdir(dir)).toEqual([]);
+  });
+});
+
+test("a worker that was stopped and wakes up cannot spoil the journal of the one that has gone on", async () => {
+  const late = worker();
+  const writer = late.begin(CALL, "reception");
+  for (const event of TURN) writer.write(event);
+  await late.close();
+  expect((await worker().claim(CALL)).type).toBe("mine");
+  await folders.at(-1)?.close();
+  const before = await readFile(join(dir, SECOND), "utf8");
+  writer.write({ type: "heard", text: "too late", tools: [] });
+  writer.end();
+  await expect.poll(() => readdir(dir)).toEqual([SECOND]);
+  expect(await readFile(join(dir, SECOND), "utf8")).toBe(before);
+});
+
+test("nothing that was said stands in a sealed journal, and another secret opens nothing", async () => {
+  await died({ secret: SECRET });
+  const text = await readFile(join(dir, FIRST), "utf8");
+  expect(text).not.toMatch(/open|noon|reception|4930123/);
+  expect((await worker({ secret: "quite another secret" }).claim(CALL)).type).toBe("none");
+  expect(failures).toBe(1);
+});
+
+test("a sealed line is good in its own place alone", async () => {
+  await died({ secret: SECRET });
+  const [began, asked, saying, at] = (await readFile(join(dir, FIRST), "utf8")).split("\n");
+  await writeFile(join(dir, FIRST), `${[began, saying, asked, at].join("\n")}\n`);
+  expect(courseIn(await worker({ secret: SECRET }).claim(CALL))).toMatchObject({ history: [], asked: "" });
+});
+
+test("a turn costs a few hundred bytes", async () => {
+  await died({ secret: SECRET });
+  const before = (await stat(join(dir, FIRST))).size;
+  await rm(join(dir, FIRST));
+  const writer = worker({ secret: SECRET }).begin(CALL, "reception");
+  for (const event of [...TURN, { type: "heard", text: "At nine. We close at noon.", tools: [] } as const])
+    writer.write(event);
+  await folders.at(-1)?.close();
+  expect((await stat(join(dir, FIRST))).size).toBeLessThan(800);
+  expect(before).toBeGreaterThan(0);
+});
+
+test("a call that is lent anew, after the menu had it, begins anew", async () => {
+  await died();
+  const writer = worker().begin(CALL, "sales");
+  writer.write({ type: "asked", text: "again" });
+  await folders.at(-1)?.close();
+  expect(courseIn(await worker().claim(CALL))).toMatchObject({ agent: "sales", asked: "again", history: [] });
+});
+
+test("a call of which nothing is known is told as such", async () => {
+  expect((await worker().claim(CALL)).type).toBe("none");
+});
+
+test("a disk that takes nothing costs the call its journal and no more, and what it takes later is whole", async () => {
+  const blocked = join(dir, "file");
+  await writeFile(blocked, "no folder");
+  const folder = worker({ dir: join(blocked, "journal") });
+  const writer = folder.begin(CALL, "reception");
+  await expect.poll(() => failures).toBeGreaterThan(0);
+  for (const event of TURN) writer.write(event);
+  await rm(blocked);
+  await expect.poll(() => readdir(join(blocked, "journal")).catch(() => []), { timeout: 5000 }).toEqual([FIRST]);
+  await folder.close();
+  expect(courseIn(await worker({ dir: join(blocked, "journal") }).claim(CALL))?.cut?.at).toBe(1);
+});
+
+test("a call that says too much is no longer written, and what was written is removed", async () => {
+  const folder = worker();
+  const writer = folder.begin(CALL, "reception");
+  for (let turn = 0; turn < 200; turn++) writer.write({ type: "heard", text: "x".repeat(20_000), tools: [] });
+  await expect.poll(() => failures).toBe(1);
+  await folder.close();
+  expect((await worker().claim(CALL)).type).toBe("none");
+});
+
+test("what nobody went on with is removed after an hour", async () => {
+  await died();
+  const folder = worker();
+  await folder.removeStale();
+  expect(await readdir(dir)).toEqual([FIRST]);
+  const old = (systemClock.wall() - 3_700_000) / 1000;
+  await utimes(join(dir, FIRST), old, old);
+  await folder.removeStale();
+  expect(await readdir(dir)).toEqual([]);
+});
+
+test("whatever the PBX calls a call, its journal stays in the folder", async () => {
+  worker().begin({ ...CALL, id: "../../etc/passwd" }, "reception");
+  await folders.at(-1)?.close();
+  expect(await readdir(dir)).toEqual(["asterisk-..%2F..%2Fetc%2Fpasswd.1.jsonl"]);
+});
+
+test("a caller who is erased is erased from what dead workers have left, and from no call that is up", async () => {
+  await died({ secret: SECRET });
+  const journals = { dir, secret: SECRET };
+  const nowMs = systemClock.wall();
+  const erase = (number: string, up = false) => eraseJournals(journals, { number, nowMs, up });
+  expect(await erase("+4930999")).toEqual({ removed: 0, unread: 0 });
+  expect(await erase("0049 30 123", true)).toEqual({ removed: 0, unread: 0 });
+  expect(await eraseJournals({ dir }, { number: "+4930123", nowMs, up: false })).toEqual({ removed: 0, unread: 1 });
+  expect(await erase("0049 30 123")).toEqual({ removed: 1, unread: 0 });
+  expect(await readdir(dir)).toEqual([]);
+});
