@@ -11,7 +11,7 @@ import { defaultLimits } from "../conversation/limits.ts";
 import type { LiveCalls } from "../server/live.ts";
 import { connectAhead, rateOfCodec } from "./connect.ts";
 import type { Generation } from "./generation.ts";
-import { cutTurn, onJournal } from "./journalled.ts";
+import { begun, cutTurn, takenOver } from "./journalled.ts";
 import { openRecord, type Record, recordRefusal } from "./record.ts";
 
 interface DeskOptions {
@@ -141,7 +141,8 @@ function logStep(step: LadderStep, log: Log): void {
 /** One call, by the generation that it began with. */
 async function runCall(leg: Leg, generation: Generation, options: CallOptions): Promise<void> {
   const { clock, log, engine } = options;
-  const taken = await onJournal(leg, options);
+  // The first time nothing is waited for.
+  const taken = leg.attempt < 2 ? begun(leg, options) : await takenOver(leg, options);
   if (taken === "refused") {
     const next: Next = { next: "menu", reason: "lost" };
     await leg.giveBack(next);

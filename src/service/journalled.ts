@@ -18,25 +18,28 @@ export interface Taken {
   begin(agent: string): CourseWriter;
 }
 
+/** A call that is lent for the first time: nobody else has it. */
+export function begun(leg: Leg, { journal, engine }: Pick<JournalContext, "journal" | "engine">): Taken {
+  return { before: undefined, begin: (agent) => journal.begin(callOf(leg, engine), agent) };
+}
+
 /**
- * Whether a lent call is ours to talk with. The first time it always is. When its worker died, whoever claims it in the journal
- * goes on with it, alone; of one that stands in no journal nothing is known, and its agent begins anew.
+ * A call whose worker has died. Whoever claims it in the journal goes on with it, alone; of one that stands in no journal
+ * nothing is known, and its agent begins anew.
  */
-export async function onJournal(
-  leg: Leg,
-  { journal, engine, metrics, log }: JournalContext,
-): Promise<Taken | "refused"> {
-  const { id, from, to, direction, attempt } = leg;
-  const call: JournalledCall = { id, from, to, direction, engine };
-  const anew: Taken = { before: undefined, begin: (agent) => journal.begin(call, agent) };
-  if (attempt < 2) return anew;
-  const claim = await journal.claim(call);
+export async function takenOver(leg: Leg, options: JournalContext): Promise<Taken | "refused"> {
+  const { journal, engine, metrics, log } = options;
+  const claim = await journal.claim(callOf(leg, engine));
   const result = { mine: "resumed", refused: "refused", none: "anew" }[claim.type];
   metrics.takenOver.inc({ result });
-  log.warn({ call: id, result }, "a call is taken over whose worker has died");
+  log.warn({ call: leg.id, result }, "a call is taken over whose worker has died");
   if (claim.type === "refused") return "refused";
-  return claim.type === "none" ? anew : { before: claim.course, begin: () => claim.writer };
+  return claim.type === "none" ? begun(leg, options) : { before: claim.course, begin: () => claim.writer };
 }
+
+const callOf = ({ id, from, to, direction }: Leg, engine: string): JournalledCall => ({
+  ...{ id, from, to, direction, engine },
+});
 
 /** What was being said when the worker died, for the record: nobody else can tell it any more. */
 export function cutTurn({ cut, history }: Course): Turn | undefined {

@@ -10,6 +10,7 @@ import { Desk } from "../../src/service/desk.ts";
 import { createGeneration } from "../../src/service/generation.ts";
 import { catalogue, Folder, SOUND_AGENT, SOUND_SERVICE } from "../config/support.ts";
 import { FakeEar, FakeVoiceActivity } from "../fakes/ear.ts";
+import { FakeJournal } from "../fakes/journal.ts";
 import { FakeLeg } from "../fakes/leg.ts";
 import { FakeMedia } from "../fakes/media.ts";
 import { FakeModel } from "../fakes/model.ts";
@@ -48,7 +49,8 @@ function deskWith(media: { codec: string; rate: SampleRate }) {
   const shared = { clock, log: silentLog, metrics: createMetrics() };
   const generation = createGeneration(config, { context: shared, ...shared, hintsOf: () => [] });
   const store = { open: () => ({ append() {}, change() {}, close() {} }) };
-  const desk = new Desk({ ...shared, live: createLiveCalls(shared), store, generation: () => generation });
+  const journal = new FakeJournal();
+  const desk = new Desk({ ...shared, live: createLiveCalls(shared), store, journal, generation: () => generation });
   const opened = Promise.withResolvers<void>();
   const leg = new FakeLeg({
     codec: media.codec,
