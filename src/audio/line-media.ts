@@ -36,9 +36,9 @@ export class LineMedia implements MediaStream {
     return this.#playout.late;
   }
 
-  /** The outgoing half goes another way from now on. */
-  redirect(farSide: FarSide): void {
-    this.#playout.redirect(farSide);
+  /** The outgoing half goes another way from now on. As Playout's. */
+  redirect(farSide: FarSide, deadSinceMs?: number): void {
+    this.#playout.redirect(farSide, deadSinceMs);
   }
 
   get heardMs(): number {

@@ -28,10 +28,12 @@ export interface PlayoutOptions {
   readonly comfort?: Comfort;
   /** From `send` into an empty PBX to the sound's beginning, on average. Half a frame where the PBX paces, because it waits for its next tick. */
   readonly sinkDelayMs?: number;
+  /** So much of what counts as heard may turn out to have gone nowhere: see `redirect`. */
+  readonly recallMs?: number;
 }
 
 /** A far side, and how it takes frames: as in the options. */
-export type FarSide = Pick<PlayoutOptions, "sink" | "leadMs" | "blockMs" | "sinkDelayMs">;
+export type FarSide = Pick<PlayoutOptions, "sink" | "leadMs" | "blockMs" | "sinkDelayMs" | "recallMs">;
 
 /** What is played, and when it begins to be heard: what an echo of it must be compared with. Frames that a hold took back are played again. */
 export type SentListener = (pcm: Int16Array, playsAtMs: number) => void;
@@ -60,6 +62,7 @@ export class Playout {
   /** What a block is longer than a frame. */
   #blockMs = 0;
   #comfortFrames = 1;
+  #recallMs: number;
   readonly #ring: SampleRing;
   #ledger: Ledger;
   readonly #frame: Int16Array;
@@ -85,7 +88,7 @@ export class Playout {
   #dropped = 0;
   #late = 0;
 
-  constructor({ clock, rate, leadMs, blockMs, queueMs, sink, comfort, sinkDelayMs }: PlayoutOptions) {
+  constructor({ clock, rate, leadMs, blockMs, queueMs, sink, comfort, sinkDelayMs, recallMs = 0 }: PlayoutOptions) {
     this.rate = rate;
     this.#clock = clock;
     this.#sink = sink;
@@ -96,8 +99,10 @@ export class Playout {
     this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
     this.#aheadMs = aheadOf(leadMs, this.#delayMs);
     this.#setBlocks(leadMs, blockMs);
-    this.#ring = new SampleRing(Math.ceil((queueMs + leadMs + FRAME_MS + OVERRUN_MS) * this.#samplesPerMs));
-    this.#ledger = ledgerFor(rate, leadMs + this.#delayMs);
+    this.#recallMs = recallMs;
+    const keptMs = queueMs + leadMs + recallMs + FRAME_MS + OVERRUN_MS;
+    this.#ring = new SampleRing(Math.ceil(keptMs * this.#samplesPerMs));
+    this.#ledger = ledgerFor(rate, leadMs + this.#delayMs + recallMs);
     this.#frame = new Int16Array(samplesPerFrame(rate));
   }
 
@@ -128,16 +133,21 @@ export class Playout {
     return this.#late;
   }
 
-  /** From now on the frames go elsewhere. What the far side before had begun to play counts as heard; all else is handed over again. */
-  redirect({ sink, leadMs, blockMs, sinkDelayMs }: FarSide): void {
+  /**
+   * From now on the frames go elsewhere. What the far side before had begun to play counts as heard, or what it had begun by
+   * `deadSinceMs` if it was dead since then; all else is handed over again.
+   */
+  redirect({ sink, leadMs, blockMs, sinkDelayMs, recallMs = 0 }: FarSide, deadSinceMs = Number.POSITIVE_INFINITY): void {
     if (this.#closed) return;
-    this.#ledger.cut(this.#clock.now());
+    const nowMs = this.#clock.now();
+    this.#ledger.cut(Math.max(Math.min(deadSinceMs, nowMs), nowMs - this.#recallMs));
+    this.#recallMs = recallMs;
     this.#sink = sink;
     this.#paced = leadMs > 0;
     this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
     this.#aheadMs = aheadOf(leadMs, this.#delayMs);
     this.#setBlocks(leadMs, blockMs);
-    this.#ledger = ledgerFor(this.rate, leadMs + this.#delayMs, this.#ledger);
+    this.#ledger = ledgerFor(this.rate, leadMs + this.#delayMs + recallMs, this.#ledger);
     this.#aheadOfClockMs = 0;
     this.#idle = true;
     this.#endMs = this.#clock.now();
@@ -153,7 +163,7 @@ export class Playout {
   write({ pcm, rate }: Frame): boolean {
     if (rate !== this.rate) throw new RangeError(`a frame of ${rate} Hz for a call of ${this.rate} Hz`);
     if (this.#closed) return false;
-    this.#ring.release(this.#ledger.heardAt(this.#clock.now()));
+    this.#ring.release(this.#ledger.heardAt(this.#clock.now() - this.#recallMs));
     if (!this.#ring.write(pcm)) {
       this.#dropped++;
       return false;

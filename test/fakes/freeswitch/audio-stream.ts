@@ -27,7 +27,10 @@ export class FakeAudioStream {
   readonly variables = new Map<string, string>();
   /** Someone else's stream, or the same module a second time: every start is refused. */
   busy = false;
+  /** What the caller's codec carries. The resampler that fits it is made at `start`, and stays. */
+  nativeRate: number;
   #socket: WebSocket | undefined;
+  #fitsRate: number;
   #attached = false;
   #files = 0;
   #written: string[] = [];
@@ -35,6 +38,7 @@ export class FakeAudioStream {
 
   constructor(options: AudioStreamOptions) {
     this.#options = options;
+    this.nativeRate = this.#fitsRate = options.rate;
   }
 
   get attached(): boolean {
@@ -56,13 +60,15 @@ export class FakeAudioStream {
     if (!this.variables.has("STREAM_HEART_BEAT")) this.crashes.push("STREAM_HEART_BEAT is not initialised");
     if (this.#attached || this.busy || mix !== "mono" || !/^wss?:/.test(url)) return "-ERR Operation Failed";
     this.#attached = true;
+    this.#fitsRate = this.nativeRate;
     this.#connect(url, metadata);
     return "+OK Success";
   }
 
   /** 20 ms of the caller. */
   frame(pcm: Int16Array): void {
-    const data = Buffer.from(Uint8Array.from(new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)));
+    const fitting = Uint8Array.from(new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength));
+    const data = Buffer.alloc((fitting.length * this.nativeRate) / this.#fitsRate, fitting);
     if (this.#stalled) this.#stalled.push(data);
     else if (this.connected) this.#socket?.send(data);
   }
@@ -125,7 +131,12 @@ export class FakeAudioStream {
       if (code === 1006) this.#failed(1, "I/O error");
       else emit("mod_audio_stream::disconnect", { status: "disconnected", message: { code, reason: "" } });
     });
-    socket.on("message", (data: Buffer, isBinary) => (isBinary ? this.#onBinary(data) : this.#onText(String(data))));
+    // What comes after `stop` has nobody to read it.
+    socket.on(
+      "message",
+      (data: Buffer, isBinary) =>
+        this.#socket === socket && (isBinary ? this.#onBinary(data) : this.#onText(String(data))),
+    );
   }
 
   /** An error takes the bug off the channel: then `start` works again. */

@@ -26,13 +26,17 @@ export interface FakeSoundOptions {
 interface Playing {
   readonly file: string;
   readonly pcm: Int16Array;
+  /** Nothing is looked at while it plays. */
+  readonly locked: boolean;
   at: number;
 }
 
 /**
  * One channel's sound in a FreeSWITCH. Facts: `unicast` is one datagram a packet, both ways, also for a silent caller, and
  * says nothing when its port is taken; any playback ends it silently, and so does a change of the codec; a second one in
- * the same park yields nothing; `sendmsg` is queued and looked at with the next 20 ms; with event-lock files play one after the other.
+ * the same park yields nothing; `sendmsg` is queued and looked at with the next 20 ms; with event-lock files play one after
+ * the other, inside whatever plays without it, which goes on in between; `uuid_break` ends all that plays. A caller on hold
+ * ends nothing: `unicast` and mod_audio_stream bring silence meanwhile.
  * A park that sends silence of its own has its packet first in every 20 ms, and the datagram's is dropped: on a real one that
  * goes on for seconds, until the phases of both clocks have changed.
  */
@@ -43,6 +47,10 @@ export class FakeSound {
   /** Ports that FreeSWITCH cannot have, as if others had them: so many of the next ones asked for. */
   takenPorts = 0;
   answered = true;
+  /** False: whatever is to be played is not. */
+  plays = true;
+  /** The caller has us on hold: it sends nothing, and hears nothing of us. */
+  held = false;
   /** The next 20 ms of the caller. */
   say: () => Int16Array;
   readonly #options: FakeSoundOptions;
@@ -109,23 +117,26 @@ export class FakeSound {
 
   /** Somebody else's `playback`, in the middle of it all. */
   playback(pcm: Int16Array): void {
-    this.#play("tone_stream://by-somebody-else", pcm);
+    this.#play({ file: "tone_stream://by-somebody-else", pcm, locked: false, at: 0 });
   }
 
-  /** A re-INVITE with another codec: the session is reset, and `unicast` is gone without a word. */
-  changeCodec(): void {
+  /** A re-INVITE with another codec: the session is reset, and `unicast` is gone without a word. mod_audio_stream goes on resampling as before. */
+  changeCodec(name: string, rate: 8000 | 16_000): void {
     this.#endUnicast();
-    this.#event("CODEC", {});
+    this.stream.nativeRate = rate;
+    this.#event("CODEC", { "Channel-Read-Codec-Name": name, "Channel-Read-Codec-Rate": String(rate) });
   }
 
   /** 20 ms of FreeSWITCH's own clock. */
   tick(): void {
-    const spoken = this.say();
+    const spoken = this.held ? new Int16Array(this.rate / 50) : this.say();
     this.stream.frame(spoken);
-    // While something plays, the park does not run, and neither does `unicast`.
-    if (this.#playing.length === 0) {
+    if (!this.#playing[0]?.locked) {
       const message = this.#queue.shift();
       if (message) this.#obey(message);
+    }
+    // While something plays, the park does not run, and neither does `unicast`.
+    if (this.#playing.length === 0) {
       this.#socket?.send(Uint8Array.from(new Uint8Array(spoken.buffer)), this.#remotePort, "127.0.0.1");
       if (this.#options.sendsSilence) this.#packet(new Int16Array(this.rate / 50));
     }
@@ -149,7 +160,8 @@ export class FakeSound {
     else if (message["execute-app-name"] === "playback") {
       const file = message["execute-app-arg"] ?? "";
       // Files go with the stream that has written them.
-      if (existsSync(file)) this.#play(file, samplesOf(file));
+      const locked = message["event-lock"] === "true";
+      if (this.plays && existsSync(file)) this.#play({ file, pcm: samplesOf(file), locked, at: 0 });
     }
   }
 
@@ -174,9 +186,10 @@ export class FakeSound {
     this.#socket = undefined;
   }
 
-  #play(file: string, pcm: Int16Array): void {
+  #play(playing: Playing): void {
+    const { file } = playing;
     this.#endUnicast();
-    this.#playing.push({ file, pcm, at: 0 });
+    this.#playing.unshift(playing);
     this.#event("CHANNEL_EXECUTE", { Application: "playback", "Application-Data": file });
     this.#event("PLAYBACK_START", { "Playback-File-Path": file });
   }
@@ -200,6 +213,7 @@ export class FakeSound {
   }
 
   #packet(pcm: Int16Array): void {
+    if (this.held) return;
     this.heard.push(pcm);
     this.#options.onPacket?.(pcm);
   }

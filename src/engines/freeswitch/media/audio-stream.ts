@@ -38,9 +38,12 @@ export class AudioStream {
   #socket: WebSocket | undefined;
   #started = false;
   #closed = false;
+  /** What the caller's codec carries. The module's resampler fits the one of its start. */
+  #codecRate: number;
 
   private constructor(options: AudioStreamOptions) {
     this.#options = options;
+    this.#codecRate = options.channel.rate;
   }
 
   /**
@@ -157,9 +160,17 @@ export class AudioStream {
       // The first text is the metadata; later ones say nothing that we need.
       if (isBinary && this.#socket === socket) onPacket(data as Buffer);
     });
-    const forget = channel.on("mod_audio_stream::error", (event) => lose(`an error: ${whyOf(event)}`));
+    const forget = [
+      channel.on("mod_audio_stream::error", (event) => lose(`an error: ${whyOf(event)}`)),
+      channel.on("CODEC", (event) => {
+        const rate = Number(event.get("Channel-Read-Codec-Rate"));
+        if (!(rate > 0) || rate === this.#codecRate) return;
+        this.#codecRate = rate;
+        lose(`the caller's codec carries ${rate} Hz now`);
+      }),
+    ];
     const lose = (why: string): void => {
-      forget();
+      for (const stop of forget) stop();
       if (this.#socket !== socket) return;
       this.#socket = undefined;
       socket.terminate();

@@ -58,8 +58,9 @@ export class CallMedia implements FreeswitchMedia {
     if (!this.#arrivals.push(data)) this.#options.context.counts.refusedPackets++;
   }
 
-  redirect(farSide: FarSide): void {
-    this.#line.redirect(farSide);
+  /** As Playout's. */
+  redirect(farSide: FarSide, deadSinceMs?: number): void {
+    this.#line.redirect(farSide, deadSinceMs);
   }
 
   /** The sound is gone for good. */

@@ -6,8 +6,9 @@ import type { ChannelEvent, MediaChannel, MediaCounts } from "./port.ts";
 
 // The module closes the connection at messages of 90 kB. 100 ms at 16 kHz are 4.3 kB in base64.
 const CHUNK_FRAMES = 5;
-// A chunk that waits for more frames goes as it is after so long: the end of a reply at once, silence when it can be no longer.
-const LINGER_MS = FRAME_MS;
+// A chunk that waits for more frames goes as it is after so long: the end of a reply soon, but not before the next frame
+// can have come, for a file of one frame is no file of five; silence when it can be no longer.
+const LINGER_MS = 2 * FRAME_MS;
 const IDLE_LINGER_MS = CHUNK_FRAMES * FRAME_MS;
 // Two are ahead of what is played, and one is on its way. With more, FreeSWITCH does not play them.
 const MAX_WAITING = 5;
@@ -48,6 +49,7 @@ export class Files implements PlayoutSink {
   readonly #waiting = new Map<string, number>();
   /** When a file of ours last ended, or the first was sent. */
   #playedMs: number | undefined;
+  #used = false;
   readonly #forget: readonly (() => void)[];
 
   constructor(options: FilesOptions) {
@@ -56,6 +58,7 @@ export class Files implements PlayoutSink {
     this.#chunk = new Int16Array((channel.rate * FRAME_MS * CHUNK_FRAMES) / 1000);
     this.#forget = [
       channel.on("mod_audio_stream::play", (event) => this.#onFile(event)),
+      channel.on("PLAYBACK_START", (event) => this.#onOthers(event.get("Playback-File-Path"))),
       channel.on("PLAYBACK_STOP", (event) => this.#onPlayed(event.get("Playback-File-Path"))),
     ];
   }
@@ -65,7 +68,17 @@ export class Files implements PlayoutSink {
     return path.includes(`${this.#options.channel.uuid}_`);
   }
 
+  /**
+   * Breaks off what somebody else plays. Files of ours run inside it, and between any two of them the caller would hear a
+   * piece of it; it would end when we fall silent.
+   */
+  breakIn(): void {
+    const { channel } = this.#options;
+    this.#later(channel.api(`uuid_break ${channel.uuid}`, channel.signal));
+  }
+
   send(pcm: Int16Array, speaks: boolean): void {
+    this.#used = true;
     this.#chunk.set(pcm, this.#filled);
     this.#filled += pcm.length;
     if (this.#filled === this.#chunk.length) this.#ship();
@@ -108,6 +121,10 @@ export class Files implements PlayoutSink {
     const data = { audioDataType: "raw", sampleRate: channel.rate, chunk: this.#next++, audioData };
     const sent = this.#waiting.size < MAX_WAITING && stream()?.text(JSON.stringify({ type: "streamAudio", data }));
     if (!sent) counts.droppedFrames += Math.ceil((samples.length * 1000) / (channel.rate * FRAME_MS));
+  }
+
+  #onOthers(file: string): void {
+    if (this.#used && !this.owns(file)) this.breakIn();
   }
 
   #onPlayed(file: string): void {

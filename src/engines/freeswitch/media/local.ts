@@ -12,6 +12,8 @@ const LOOK_MS = 40;
 const SILENT_LOOKS = 8;
 const SUSPECT_LOOKS = 2;
 const SUSPECT_MS = 1000;
+// A playback has ended it for certain, unless the next datagram comes all the same.
+const PLAYED_MS = 30;
 
 /** A call of a FreeSWITCH on this host. `streams`: the caller's sound comes through mod_audio_stream. */
 export async function openLocal(parts: Parts & { streams: boolean }): Promise<CallMedia> {
@@ -35,6 +37,7 @@ class LocalSound {
   /** The module's sound has come, so that the datagrams are only a sign of life. */
   #streams = false;
   #watch: Timer | undefined;
+  #played: Timer | undefined;
   #packets = 0;
   #silentLooks = 0;
   #suspectUntilMs = 0;
@@ -55,7 +58,10 @@ class LocalSound {
     };
     // A change of the codec ends it too.
     const suspicious = ["PLAYBACK_START", "CHANNEL_EXECUTE", "CODEC"] as const;
-    this.#forget = suspicious.map((event) => channel.on(event, suspect));
+    this.#forget = [
+      ...suspicious.map((event) => channel.on(event, suspect)),
+      channel.on("PLAYBACK_START", () => this.#onPlayback()),
+    ];
   }
 
   async open(streams: boolean): Promise<CallMedia> {
@@ -86,7 +92,8 @@ class LocalSound {
   }
 
   #unicastSide(unicast: Unicast) {
-    return { sink: { send: (pcm: Int16Array) => unicast.send(pcm), flush: () => {} }, leadMs: 0 };
+    const sink = { send: (pcm: Int16Array) => unicast.send(pcm), flush: () => {} };
+    return { sink, leadMs: 0, recallMs: SILENT_LOOKS * LOOK_MS };
   }
 
   async #openUnicast(): Promise<void> {
@@ -132,6 +139,14 @@ class LocalSound {
     else this.#later(this.#restartStream(why));
   }
 
+  #onPlayback(): void {
+    const before = this.#unicast?.packets;
+    this.#played?.cancel();
+    this.#played = this.#parts.context.clock.after(PLAYED_MS, () => {
+      if (this.#unicast && this.#unicast.packets === before) this.#later(this.#onUnicastLost(true));
+    });
+  }
+
   #look(): void {
     const unicast = this.#unicast;
     if (!unicast) return;
@@ -147,6 +162,7 @@ class LocalSound {
   async #onUnicastLost(played: boolean): Promise<void> {
     this.#watch?.cancel();
     this.#unicast?.close();
+    const deadSinceMs = this.#unicast?.lastMs;
     this.#unicast = undefined;
     const why = played
       ? "somebody else has played something on the channel, or its codec has changed"
@@ -154,7 +170,8 @@ class LocalSound {
     if (!this.#streams && !(await this.#restartStream(`Unicast has ended: ${why}.`))) return;
     this.#parts.context.counts.restarts++;
     this.#warn(why, "unicast has ended; the agent's voice goes by files");
-    this.#media?.redirect(filesSide(this.#files));
+    if (played) this.#files.breakIn();
+    this.#media?.redirect(filesSide(this.#files), deadSinceMs);
   }
 
   /** False: the call's sound is lost. */
@@ -184,6 +201,7 @@ class LocalSound {
 
   #close(): void {
     this.#watch?.cancel();
+    this.#played?.cancel();
     this.#ending.abort();
     for (const forget of this.#forget) forget();
     this.#files.close();

@@ -28,6 +28,7 @@ export class Unicast {
   readonly #asked: number[] = [];
   #port = 0;
   #packets = 0;
+  #lastMs = 0;
   #closed = false;
   #onFirst: () => void = () => {};
 
@@ -61,6 +62,11 @@ export class Unicast {
   /** How many datagrams the channel has sent. */
   get packets(): number {
     return this.#packets;
+  }
+
+  /** When the last one came. */
+  get lastMs(): number {
+    return this.#lastMs;
   }
 
   /** 20 ms, at once. */
@@ -115,6 +121,7 @@ export class Unicast {
       this.#onFirst();
     }
     this.#packets++;
+    this.#lastMs = this.#options.clock.now();
     this.#options.onPacket(data);
   }
 }

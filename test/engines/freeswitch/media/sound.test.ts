@@ -2,7 +2,8 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { type Call, type CallWishes, frame, lentCall, speak, until } from "./support.ts";
+import type { FreeswitchMedia } from "../../../../src/engines/freeswitch/media/port.ts";
+import { bothHear as bothHearOn, type Call, type CallWishes, frame, lentCall, speak, until } from "./support.ts";
 
 let call: Call;
 const lend = (wishes: CallWishes = {}): Call => {
@@ -17,19 +18,7 @@ afterEach(async () => {
 const VALUE = 4321;
 const times = (value: number): number => call.sound.heard.filter((pcm) => pcm[0] === value).length;
 
-/** Both directions: the caller hears the agent, and the agent the caller. */
-async function bothHear(media: Awaited<ReturnType<Call["open"]>>, value = VALUE): Promise<void> {
-  const said = new Int16Array(call.sound.rate / 50).fill(value);
-  call.sound.say = () => said;
-  let frames = 0;
-  media.onFrame(({ pcm }) => {
-    if (pcm[0] === value) frames += 1;
-  });
-  const before = times(value);
-  speak(media, value, 10);
-  await until(() => times(value) - before >= 10, "the agent's voice");
-  await until(() => frames >= 5, "the caller's voice");
-}
+const bothHear = (media: FreeswitchMedia, value = VALUE): Promise<void> => bothHearOn(call, media, value);
 
 describe("a call's sound on this host", () => {
   test.each([8000, 16_000] as const)("by mod_audio_stream and unicast, at %i Hz", async (rate) => {
@@ -199,42 +188,6 @@ describe("a call's sound on this host", () => {
     await media.stop();
     await until(() => !call.sound.stream.attached, "a stopped module");
     call.sound.stream.hangUp();
-  });
-});
-
-describe("when somebody else plays something on a lent call", () => {
-  test("the agent's voice comes back by files where mod_audio_stream is loaded", async () => {
-    const media = await lend().open();
-    await until(() => call.sound.stream.connected, "the stream");
-    await bothHear(media);
-    call.sound.playback(new Int16Array(800).fill(99));
-    await until(() => call.counts.restarts === 1, "the loss noticed");
-    await bothHear(media, 1234);
-    expect(call.sound.unicast).toBe(false);
-  });
-
-  test("the loss is told where there is nothing else", async () => {
-    const media = await lend({ loaded: false }).open();
-    call.sound.playback(new Int16Array(8000).fill(99));
-    expect(await media.lost).toContain("somebody else has played something");
-  });
-
-  test("a change of the codec by re-INVITE ends unicast too, and is survived", async () => {
-    const media = await lend().open();
-    await until(() => call.sound.stream.connected, "the stream");
-    await bothHear(media);
-    call.sound.changeCodec();
-    await until(() => call.counts.restarts === 1, "the loss noticed");
-    await bothHear(media, 1234);
-  });
-
-  test("a FreeSWITCH that only stands still for a moment is waited for", async () => {
-    const media = await lend({ loaded: false }).open();
-    call.paused = true;
-    const before = call.sound.heard.length;
-    await until(() => call.sound.heard.length > before + 10, "200 ms");
-    call.paused = false;
-    await bothHear(media);
   });
 });
 

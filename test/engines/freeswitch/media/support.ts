@@ -99,6 +99,21 @@ export async function until(condition: () => boolean, what: string, ms = 5000): 
   }
 }
 
+/** Both directions: the caller hears the agent, and the agent the caller. */
+export async function bothHear({ sound }: Call, media: FreeswitchMedia, value = 4321): Promise<void> {
+  const said = new Int16Array(sound.rate / 50).fill(value);
+  const times = (): number => sound.heard.filter((pcm) => pcm[0] === value).length;
+  sound.say = () => said;
+  let frames = 0;
+  media.onFrame(({ pcm }) => {
+    if (pcm[0] === value) frames += 1;
+  });
+  const before = times();
+  speak(media, value, 10);
+  await until(() => times() - before >= 10, "the agent's voice");
+  await until(() => frames >= 5, "the caller's voice");
+}
+
 export const frame = (value: number, rate: 8000 | 16_000 = 8000) => ({
   pcm: new Int16Array(rate / 50).fill(value),
   rate,
