@@ -209,8 +209,6 @@ try {
       `counts                  ${JSON.stringify(counts)}\n`,
   );
 } finally {
-  await phone.stop();
-  await media.close();
-  await server.close();
+  await Promise.allSettled([phone.stop(), media.close(), server.close()]);
   await pbx.stop();
 }

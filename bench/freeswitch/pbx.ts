@@ -39,6 +39,9 @@ export async function startPbx(options: { prefix: string; sipPort: number; socke
     { stdio: "ignore" },
   );
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  // However the bench ends, its FreeSWITCH ends with it.
+  process.once("exit", () => child.kill("SIGKILL"));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
   const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
     const late = systemClock.after(10_000, () => child.kill("SIGKILL"));

@@ -44,6 +44,8 @@ export class FakeSound {
   readonly rate: 8000 | 16_000;
   readonly stream: FakeAudioStream;
   readonly heard: Int16Array[] = [];
+  /** Files that were played, one after the other. */
+  readonly played: string[] = [];
   /** Ports that FreeSWITCH cannot have, as if others had them: so many of the next ones asked for. */
   takenPorts = 0;
   answered = true;
@@ -161,7 +163,10 @@ export class FakeSound {
       const file = message["execute-app-arg"] ?? "";
       // Files go with the stream that has written them.
       const locked = message["event-lock"] === "true";
-      if (this.plays && existsSync(file)) this.#play({ file, pcm: samplesOf(file), locked, at: 0 });
+      const silenceMs = Number(/^silence_stream:\/\/(\d+)/.exec(file)?.[1] ?? 0);
+      if (!this.plays) return;
+      if (silenceMs > 0) this.#play({ file, pcm: new Int16Array((this.rate * silenceMs) / 1000), locked, at: 0 });
+      else if (existsSync(file)) this.#play({ file, pcm: samplesOf(file), locked, at: 0 });
     }
   }
 
@@ -190,6 +195,7 @@ export class FakeSound {
     const { file } = playing;
     this.#endUnicast();
     this.#playing.unshift(playing);
+    this.played.push(file);
     this.#event("CHANNEL_EXECUTE", { Application: "playback", "Application-Data": file });
     this.#event("PLAYBACK_START", { "Playback-File-Path": file });
   }

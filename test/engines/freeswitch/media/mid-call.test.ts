@@ -20,6 +20,18 @@ const openStreamed = async (wishes: CallWishes = {}) => {
   return media;
 };
 
+test("while the agent is silent, no short files cost the caller's words", async () => {
+  const media = await lend(far).open();
+  await bothHear(call, media);
+  const files = (): number => call.sound.played.length;
+  await until(() => call.sound.played.at(-1)?.startsWith("silence_stream:") === true, "silence");
+  const before = files();
+  const packets = call.sound.heard.length;
+  await until(() => call.sound.heard.length >= packets + 60, "1.2 s of silence");
+  expect(files() - before).toBeLessThanOrEqual(2);
+  await bothHear(call, media, 1234);
+});
+
 describe("when somebody else plays something on a lent call", () => {
   test("the agent's voice comes back by files where mod_audio_stream is loaded", async () => {
     const media = await openStreamed();
