@@ -137,7 +137,10 @@ export class Playout {
    * From now on the frames go elsewhere. What the far side before had begun to play counts as heard, or what it had begun by
    * `deadSinceMs` if it was dead since then; all else is handed over again.
    */
-  redirect({ sink, leadMs, blockMs, sinkDelayMs, recallMs = 0 }: FarSide, deadSinceMs = Number.POSITIVE_INFINITY): void {
+  redirect(
+    { sink, leadMs, blockMs, sinkDelayMs, recallMs = 0 }: FarSide,
+    deadSinceMs = Number.POSITIVE_INFINITY,
+  ): void {
     if (this.#closed) return;
     const nowMs = this.#clock.now();
     this.#ledger.cut(Math.max(Math.min(deadSinceMs, nowMs), nowMs - this.#recallMs));
