@@ -34,7 +34,7 @@ export const metrics: readonly Metric[] = [
       { of: "p50", atMost: 80 },
       { of: "p95", atMost: 120 },
     ],
-    // What the caller says comes 18 ms later from FreeSWITCH than from Asterisk.
+    // mod_audio_stream hands the caller's sound over some 18 ms after it came.
     aimsOn: {
       freeswitch: [
         { of: "p50", atMost: 110 },

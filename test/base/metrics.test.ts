@@ -15,6 +15,7 @@ test("an administrator finds the documented names, and no two workers count into
     "sidetone_event_loop_lag_seconds",
     "sidetone_fallbacks_total",
     "sidetone_frames_dropped_total",
+    "sidetone_journal_failures_total",
     "sidetone_log_failures_total",
     "sidetone_messages_refused_total",
     "sidetone_provider_characters_total",
@@ -25,6 +26,7 @@ test("an administrator finds the documented names, and no two workers count into
     "sidetone_recordings_total",
     "sidetone_reply_latency_seconds",
     "sidetone_stage_seconds",
+    "sidetone_taken_over_total",
   ]);
   expect(await metrics.registry.metrics()).toContain('sidetone_calls_total{direction="inbound",outcome="transfer"} 1');
   expect(await createMetrics().registry.metrics()).not.toContain('outcome="transfer"');
