@@ -51,6 +51,8 @@ export interface Config {
   readonly server: ServiceSettings["server"];
   readonly limits: ServiceSettings["limits"];
   readonly ladder: ServiceSettings["ladder"];
+  /** Its file is an absolute path. */
+  readonly turnModel?: ServiceSettings["turnModel"];
   readonly supervisor: ServiceSettings["supervisor"];
   readonly log: ServiceSettings["log"];
   readonly records: ServiceSettings["records"] & { readonly dir: string };

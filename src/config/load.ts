@@ -72,6 +72,9 @@ export function loadConfig(
     server: settings.server,
     limits: settings.limits,
     ladder: settings.ladder,
+    ...(settings.turnModel && {
+      turnModel: { ...settings.turnModel, file: resolve(folder, settings.turnModel.file) },
+    }),
     supervisor: settings.supervisor,
     log: settings.log,
     records: {

@@ -176,6 +176,27 @@ const ladder = z.strictObject({
   fillerMs: ms("A caller who waits for so long hears the agent's `prompts.filler`. 0: never.", 0, 2400).default(1200),
 });
 
+/** See docs/providers.md. The size and the checksum are those of smart-turn-v3.2-cpu.onnx. */
+const turnModel = z.strictObject({
+  file: text("The model, an ONNX file. Relative to this file's folder.", 1024),
+  bytes: z.int().min(1).describe("Its size: another one is not loaded.").default(8_679_182),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "64 digits, as `sha256sum` prints them")
+    .describe("Likewise; both are smart-turn-v3.2-cpu's.")
+    .default("2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f"),
+  deadlineMs: ms("An answer that takes longer is none, and silence decides.", 20, 2000).default(150),
+  threshold: z.number().min(0.05).max(0.95).describe("From this probability on the caller has finished.").default(0.5),
+  completeMs: ms(
+    "The pause after a turn that is complete; the agent's `pauseMs` if that is shorter.",
+    200,
+    3000,
+  ).default(300),
+  incompleteMs: ms("The pause after one that is not; the agent's `pauseMs` if that is longer.", 200, 3000).default(
+    1500,
+  ),
+});
+
 export type EngineSchemas = Readonly<Record<string, z.ZodType>>;
 
 /** sidetone.yaml. The engines bring their own blocks; those of the providers are checked by their own schemas afterwards. */
@@ -201,6 +222,9 @@ export function serviceSchema(engines: EngineSchemas) {
     server: server.describe("Health, metrics and the API.").prefault({}),
     limits: limits.describe("A limit on everything.").prefault({}),
     ladder: ladder.describe("What happens when a provider is slow or fails. See docs/providers.md.").prefault({}),
+    turnModel: turnModel
+      .describe("Judges by its sound whether a caller has finished. Left out: silence and the words alone do.")
+      .optional(),
     supervisor: supervisor.describe("The parent process that watches the worker.").prefault({}),
     log: log.describe("Where something is said about the work.").prefault({}),
     records: records.describe("The call records. See docs/records.md.").prefault({}),
@@ -261,6 +285,10 @@ export function agentSchema(script: z.ZodType) {
       )
       .default({}),
     pauseMs: whole("How long a pause ends the caller's turn; shaped by the words so far.", 200, 3000).default(600),
+    turnModel: z
+      .boolean()
+      .describe("Whether the turn model is asked, where `sidetone.yaml` has one and it knows the language.")
+      .default(true),
     vad: stageChoice(
       "Voice activity: a provider, by the name in `providers` or by its type. Of a list the first is used.",
     ),

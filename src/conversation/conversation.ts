@@ -4,6 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { Leg, Next } from "../call/engine.ts";
 import type { Course, CourseWriter } from "../call/journal.ts";
 import type { Agent } from "./agent.ts";
+import type { TurnChoice } from "./completeness.ts";
 import { openDialogue, type SpeechChoice, type SpokenDialogue, whileSpoken } from "./dialogue.ts";
 import type { ReplyKind } from "./exchange.ts";
 import { type Filler, fillingIn } from "./filler.ts";
@@ -36,6 +37,8 @@ export interface ConversationProviders {
   readonly tts: TextToSpeech;
   /** Models that hear and speak themselves, in place of the three: those go on when they fail. */
   readonly speech?: SpeechChoice;
+  /** A model that judges by their sound whether callers have finished. */
+  readonly turn?: TurnChoice;
 }
 
 export interface ConverseOptions {
@@ -92,7 +95,7 @@ class Conversation {
   #rounds = 0;
 
   constructor(options: ConverseOptions) {
-    const { agent, clock, media, observer, providers } = options;
+    const { agent, clock, media, providers } = options;
     const limits = whileSpoken({ ...options.limits, ...agent.limits }, () => this.#dialogue);
     this.#options = options;
     this.#limits = limits;
@@ -109,14 +112,11 @@ class Conversation {
         onLateWords: (text) => this.#guard(() => this.#speaker.lateWords(text)),
       });
     this.#speaker = new Speaker({
+      ...options,
       ...(this.#dialogue && { dialogue: this.#dialogue }),
-      media,
-      agent,
       llm: providers.llm,
       tts: providers.tts,
       tools: this.#tools,
-      clock,
-      observer,
       limits,
       question: this.#question,
       journal: options.journal,
@@ -135,10 +135,9 @@ class Conversation {
       onState: (state) => this.#onState(state),
     });
     this.#patience = new Patience({
+      ...options,
       floor: this.#floor,
-      clock,
       limits,
-      agent,
       question: this.#question,
       speaker: this.#speaker,
       loudness: this.#loudness,

@@ -109,6 +109,7 @@ export class Listener {
   close(): void {
     this.#closed = true;
     this.ear?.close();
+    this.#options.patience.completeness?.close();
   }
 
   #hear(): void {
@@ -118,7 +119,9 @@ export class Listener {
     if (this.#faxTone.push(frame.pcm)) this.#options.fax();
     // What comes back of our own words is nobody's, neither for voice activity nor for the recogniser.
     const echo = this.#echo.echo(frame.pcm, this.#options.clock.now());
-    ear.push(echo ? this.#silence : frame);
+    const heard = echo ? this.#silence : frame;
+    ear.push(heard);
+    if (!ear.deaf) this.#options.patience.completeness?.push(heard.pcm);
     if (!echo && (ear.speaking || this.#hunch) && !ear.deaf) this.#weigh(frame);
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Agent } from "./agent.ts";
+import { Completeness, type TurnChoice } from "./completeness.ts";
 import type { Ear } from "./ear.ts";
 import { endpointMs } from "./endpoint.ts";
 import type { Floor } from "./floor.ts";
@@ -17,6 +18,8 @@ export interface PatienceOptions {
   readonly speaker: Speaker;
   readonly loudness: Loudness;
   readonly ear: () => Ear | undefined;
+  readonly media: { readonly rate: number };
+  readonly providers: { readonly turn?: TurnChoice };
 }
 
 const EAR_CHECK_MS = 1_000;
@@ -26,6 +29,8 @@ const LONGEST_MS = 3_000;
 /** How long each state waits, and what it takes the waiting for. Every state in which the agent is silent has its timer here. */
 export class Patience {
   readonly #options: PatienceOptions;
+  /** Where there is a model that judges turns by their sound. */
+  readonly completeness: Completeness | undefined;
   /** The end of the caller's last voiced frame, by the clock's `now`. */
   voicedAt: number | undefined;
   wordsAt = 0;
@@ -42,7 +47,16 @@ export class Patience {
 
   constructor(options: PatienceOptions) {
     this.#options = options;
+    const { providers, media, clock } = options;
+    const { turn: choice } = providers;
+    if (choice) this.completeness = new Completeness({ choice, rate: media.rate, clock, onVerdict: this.#onVerdict });
   }
+
+  // By the floor's timer: whatever else happens in this moment comes first, and may end the pause.
+  readonly #onVerdict = (): void => {
+    const { floor } = this.#options;
+    if (floor.state === "settling") floor.wait(0, () => this.settle());
+  };
 
   /** The recogniser has judged the caller's turn. Nearly over: an answer is prepared, which is thrown away when it goes on after all. */
   judged(eager: boolean | undefined): void {
@@ -58,7 +72,7 @@ export class Patience {
 
   /** The pause counts from the caller's last voiced frame. Meanwhile the reply to the words so far is prepared. */
   settle(): void {
-    const { agent, clock, question, speaker, floor } = this.#options;
+    const { agent, clock, limits, question, speaker, floor } = this.#options;
     const ear = this.#options.ear();
     if (ear?.speaking && !this.noisy) {
       floor.take("speech");
@@ -69,20 +83,34 @@ export class Patience {
     const { language } = agent;
     // A recogniser that judges turns and does not think that this one is over knows better than silence does, for a while.
     const pauseMs = this.#eager === false ? Math.min(LONGEST_MS, agent.pauseMs * 2) : agent.pauseMs;
-    const waitMs = endpointMs({ text: question.text, language, pauseMs, asked: speaker.asked });
+    const silenceMs = endpointMs({ text: question.text, language, pauseMs, asked: speaker.asked });
     const now = clock.now();
-    const dueAt = (this.voicedAt ?? now) + waitMs;
+    const pausedAt = this.voicedAt ?? now;
+    const waitMs = this.#bySound(silenceMs);
+    const dueAt = pausedAt + waitMs;
+    // A pause that the model cuts short leaves a slow recogniser the time that it has always had.
+    const finalsBy = pausedAt + Math.max(silenceMs, waitMs) + limits.sttWaitMs;
     if (dueAt > now) this.pauseOverAt = undefined;
-    floor.wait(dueAt - now, () => this.#pauseOver(dueAt));
+    floor.wait(dueAt - now, () => this.#pauseOver(finalsBy));
+  }
+
+  /** What a model makes of the pause, where there is one and nobody who knows better. */
+  #bySound(byWordsMs: number): number {
+    const { agent, question } = this.#options;
+    const ear = this.#options.ear();
+    const { completeness, voicedAt: pauseAt } = this;
+    if (!completeness || !ear || pauseAt === undefined || this.noisy || this.#eager !== undefined) return byWordsMs;
+    completeness.ask({ pauseAt, sinceAt: Math.min(ear.soundAt, question.startedAt ?? ear.soundAt) });
+    return completeness.pauseMs(pauseAt, { byWordsMs, pauseMs: agent.pauseMs });
   }
 
   /** The final words may come a little after the pause, and are waited for, but not for long. */
-  #pauseOver(dueAt: number): void {
-    const { clock, limits, floor } = this.#options;
+  #pauseOver(finalsBy: number): void {
+    const { clock, floor } = this.#options;
     const ear = this.#options.ear();
     const now = clock.now();
     this.pauseOverAt ??= now;
-    const leftMs = dueAt + limits.sttWaitMs - now;
+    const leftMs = finalsBy - now;
     if ((ear?.pending ?? 0) === 0 || leftMs <= 0) {
       this.#decide();
       return;

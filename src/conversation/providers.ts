@@ -70,6 +70,17 @@ export interface VoiceActivity {
   close(): Promise<void>;
 }
 
+/** Judges by its sound whether a caller's turn is over. */
+export interface TurnModel {
+  readonly name: string;
+  /**
+   * How likely it is, 0 to 1, that the turn which ends with this sound is complete. Takes the sound over; resamples it elsewhere, if need be.
+   * Rejects with the signal's reason when that aborts first, else with a ProviderError.
+   */
+  judge(sound: { readonly pcm: Int16Array<ArrayBuffer>; readonly rate: number }, signal: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
+
 export interface Message {
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly content: string;

@@ -4,6 +4,7 @@ import {
   type SpeechToSpeech,
   type SpeechToText,
   type TextToSpeech,
+  type TurnModel,
 } from "../conversation/providers.ts";
 import type { Stage } from "../providers/module.ts";
 
@@ -54,6 +55,21 @@ export const countSpeech = (speech: SpeechToSpeech, name: string, count: Count):
       events.lost(error);
     };
     return opened(() => speech.open({ ...options, events: { ...events, lost } }), name, count);
+  },
+});
+
+export const countTurn = (model: TurnModel, count: Count): TurnModel => ({
+  ...rest(model),
+  async judge(sound, signal) {
+    try {
+      const probability = await model.judge(sound, signal);
+      count(model.name, "ok");
+      return probability;
+    } catch (error) {
+      // A caller who goes on, or whose call is over, needs no answer any more.
+      count(model.name, signal.aborted && !(signal.reason instanceof ProviderError) ? "cancelled" : resultOf(error));
+      throw error;
+    }
   },
 });
 

@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { AgentConfig, Config, ConfiguredProvider } from "../config/config.ts";
+import type { TurnChoice } from "../conversation/completeness.ts";
 import type { ConversationProviders } from "../conversation/conversation.ts";
 import type { LadderStep, Rung } from "../conversation/ladder.ts";
 import { LadderEar } from "../conversation/ladder-ear.ts";
@@ -10,7 +11,8 @@ import { LadderModel } from "../conversation/ladder-model.ts";
 import { LadderVoice } from "../conversation/ladder-voice.ts";
 import type { LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech } from "../conversation/providers.ts";
 import type { ProviderContext, ProviderModule, Stage, StagePort } from "../providers/module.ts";
-import { countEar, countModel, countSpeech, countVoice } from "./counted.ts";
+import { SmartTurn, smartTurnKnows } from "../providers/turn/smart-turn.ts";
+import { type Count, countEar, countModel, countSpeech, countTurn, countVoice } from "./counted.ts";
 
 /** Makes one call's providers: each stage's list as one. `onStep`: what is to be told of it. */
 export type ForCall = (onStep: (step: LadderStep) => void) => ConversationProviders;
@@ -23,6 +25,7 @@ interface Made {
 /** One instance of each configured provider, with its breaker; a scripted model is its agent's own, because the script is. */
 export class Staff {
   readonly #made = new Map<string, Made>();
+  #turnModel: SmartTurn | undefined;
   readonly #config: Config;
   readonly #context: ProviderContext;
   readonly #metrics: Metrics;
@@ -43,6 +46,7 @@ export class Staff {
     const llm = this.#rungs("llm", settings).map((rung) => counted<LanguageModel>(rung, countModel, count));
     const tts = this.#rungs("tts", settings).map((rung) => counted<TextToSpeech>(rung, countVoice, count));
     const speech = this.#rungs("speech", settings).map((rung) => counted<SpeechToSpeech>(rung, countSpeech, count));
+    const turn = this.#turn(settings, count);
     const { voices } = settings;
     return (onStep) => ({
       vad,
@@ -50,13 +54,26 @@ export class Staff {
       llm: new LadderModel({ rungs: llm, limits: ladder.llm, clock, onStep }),
       tts: new LadderVoice({ rungs: tts, limits: ladder.tts, clock, onStep, voices }),
       ...(speech.length > 0 && { speech: { rungs: speech, onStep, voices } }),
+      ...(turn && { turn }),
     });
   }
 
   async close(log: Log): Promise<void> {
-    const ends = await Promise.allSettled([...this.#made.values()].map(({ provider }) => provider.close()));
+    const all = [
+      ...[...this.#made.values()].map(({ provider }) => provider),
+      ...(this.#turnModel ? [this.#turnModel] : []),
+    ];
+    const ends = await Promise.allSettled(all.map((provider) => provider.close()));
     for (const end of ends)
       if (end.status === "rejected") log.warn({ err: end.reason }, "a provider did not close cleanly");
+  }
+
+  /** One model for all who ask it. An agent that does not, or speaks what it does not know, has silence alone. */
+  #turn({ turnModel: asked, language }: AgentConfig, count: Count): TurnChoice | undefined {
+    const { turnModel } = this.#config;
+    if (!turnModel || !asked || !smartTurnKnows(language)) return undefined;
+    this.#turnModel ??= new SmartTurn({ ...turnModel, ...this.#context });
+    return { ...turnModel, model: countTurn(this.#turnModel, count) };
   }
 
   #first(stage: "vad", settings: AgentConfig): StagePort["vad"] {

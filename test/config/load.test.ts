@@ -1,4 +1,5 @@
 import { chmodSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { formatFault } from "../../src/config/fault.ts";
 import { editDistance, nearest } from "../../src/config/nearest.ts";
@@ -49,6 +50,19 @@ describe("a sound configuration", () => {
     const cloud = config.providers.stt["cloud-ear"]?.options;
     expect((cloud as { apiKey: Key }).apiKey.current()).toBe(SECRET);
     expect(config.providers.vad.low?.options).toEqual({ mode: 1 });
+  });
+
+  test("a turn model is used where its file is named, relative to the configuration's folder", () => {
+    using folder = new Folder({
+      "sidetone.yaml": `${SOUND_SERVICE}turnModel: {file: models/turn.onnx, threshold: 0.6}\n`,
+      "agents/reception.yaml": SOUND_AGENT,
+    });
+    const config = folder.load();
+    expect(config.turnModel).toMatchObject({ deadlineMs: 150, threshold: 0.6, completeMs: 300, incompleteMs: 1500 });
+    expect(config.turnModel?.file).toBe(join(dirname(folder.file), "models/turn.onnx"));
+    expect(config.agents.reception?.turnModel).toBe(true);
+    using plain = new Folder({ "sidetone.yaml": SOUND_SERVICE, "agents/reception.yaml": SOUND_AGENT });
+    expect(plain.load().turnModel).toBeUndefined();
   });
 
   test("systemd says where state and cache live, unless the file does", () => {

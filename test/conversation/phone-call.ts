@@ -2,6 +2,7 @@ import { silentLog } from "../../src/base/log.ts";
 import type { Next } from "../../src/call/engine.ts";
 import { type Course, type CourseEvent, courseOf } from "../../src/call/journal.ts";
 import { type Agent, defineAgent } from "../../src/conversation/agent.ts";
+import type { TurnChoice } from "../../src/conversation/completeness.ts";
 import { converse } from "../../src/conversation/conversation.ts";
 import type { SpeechChoice } from "../../src/conversation/dialogue.ts";
 import { type ConversationLimits, defaultLimits } from "../../src/conversation/limits.ts";
@@ -26,6 +27,8 @@ export class PhoneCall {
   readonly voice = new FakeVoice(this.clock);
   /** Where the agent has a model that hears and speaks itself. */
   speech: SpeechChoice | undefined;
+  /** Where a model judges by their sound whether turns are over. */
+  turn: TurnChoice | undefined;
   readonly callerWords: string[] = [];
   readonly turns: Turn[] = [];
   readonly bargeIns: number[] = [];
@@ -53,6 +56,7 @@ export class PhoneCall {
         llm: this.model,
         tts: this.voice,
         ...(this.speech && { speech: this.speech }),
+        ...(this.turn && { turn: this.turn }),
       },
       clock: this.clock,
       log: silentLog,

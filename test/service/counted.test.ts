@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createMetrics } from "../../src/base/metrics.ts";
 import { type LanguageModel, ProviderError, type ReplyPart } from "../../src/conversation/providers.ts";
-import { countModel } from "../../src/service/counted.ts";
+import { countModel, countTurn } from "../../src/service/counted.ts";
 
 function countedModel(reply: LanguageModel["reply"]) {
   const metrics = createMetrics();
@@ -33,6 +33,28 @@ test("a provider's failure is counted by its code, and passed on", async () => {
   });
   await expect(Array.fromAsync(llm.reply([], options(new AbortController().signal)))).rejects.toThrow("too many");
   expect(await counts()).toEqual({ "model overloaded": 1 });
+});
+
+test("a turn model's answers are counted, its delays too; a caller who goes on is none of its failures", async () => {
+  const metrics = createMetrics();
+  const count = (provider: string, result: string) => metrics.providerRequests.inc({ provider, result });
+  const ends: (() => Promise<number>)[] = [
+    async () => 0.9,
+    () => Promise.reject(new ProviderError("turn", "missing", "no file")),
+    () => Promise.reject(new Error("gone on")),
+  ];
+  const judge = (): Promise<number> => (ends.shift() ?? (async () => 0))();
+  const model = countTurn({ name: "turn", judge, close: async () => {} }, count);
+  const sound = { pcm: new Int16Array(0), rate: 8000 };
+  expect(await model.judge(sound, new AbortController().signal)).toBe(0.9);
+  await expect(model.judge(sound, new AbortController().signal)).rejects.toThrow("no file");
+  await expect(model.judge(sound, AbortSignal.abort(new Error("gone on")))).rejects.toThrow("gone on");
+  const late = new ProviderError("turn", "timeout", "too late");
+  ends.push(() => Promise.reject(late));
+  await expect(model.judge(sound, AbortSignal.abort(late))).rejects.toThrow("too late");
+  const { values } = await metrics.providerRequests.get();
+  const counted = values.map(({ labels }) => `${labels.provider} ${labels.result}`);
+  expect(counted).toEqual(["turn ok", "turn missing", "turn cancelled", "turn timeout"]);
 });
 
 test("a reply that the caller talks over is no failure of the provider", async () => {

@@ -2,12 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../src/base/log.ts";
 import { createMetrics } from "../../src/base/metrics.ts";
 import { emptyCdr, openCdr } from "../../src/call/cdr.ts";
-import type { Catalogue } from "../../src/config/config.ts";
+import type { AgentConfig, Catalogue } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { LadderStep } from "../../src/conversation/ladder.ts";
 import { ProviderError } from "../../src/conversation/providers.ts";
 import { createGeneration, type Generation } from "../../src/service/generation.ts";
 import { fallbackOnRecord, measureConversation } from "../../src/service/measure.ts";
+import { Staff } from "../../src/service/staff.ts";
 import { catalogue, Folder, SOUND_SERVICE } from "../config/support.ts";
 import { FakeEar, FakeVoiceActivity } from "../fakes/ear.ts";
 import { FakeLeg } from "../fakes/leg.ts";
@@ -126,6 +127,29 @@ describe("an agent with a list of voices", () => {
       expect(filler.words(rate, 0)?.every(({ pcm }) => pcm.length === rate / 50)).toBe(true);
     }
   });
+});
+
+test("an agent has the turn model of the configuration, unless it does without or speaks what that does not know", async () => {
+  const service = `${SERVICE}turnModel: {file: none.onnx, deadlineMs: 200}\n`;
+  const folder = { "sidetone.yaml": service, "agents/reception.yaml": AGENT };
+  using files = new Folder({
+    ...folder,
+    "agents/without.yaml": `${AGENT}turnModel: false\n`,
+    "agents/swedish.yaml": `${AGENT}language: sv\n`,
+    "sidetone.yaml": `${service}defaultAgent: reception\n`,
+  });
+  const env = { ARI_PASSWORD: "x", KEY: "k", HOME: "/home/pbx" };
+  const config = loadConfig(files.file, { catalogue: fakes(), env });
+  const context = { clock, log: silentLog };
+  const staff = new Staff(config, { context, metrics });
+  const turnOf = (name: string) => staff.of(config.agents[name] as AgentConfig)(() => {}).turn;
+  expect(turnOf("without")).toBeUndefined();
+  expect(turnOf("swedish")).toBeUndefined();
+  const turn = turnOf("reception");
+  expect(turn).toMatchObject({ deadlineMs: 200, threshold: 0.5, completeMs: 300, incompleteMs: 1500 });
+  const sound = { pcm: new Int16Array(160), rate: 8000 };
+  await expect(turn?.model.judge(sound, new AbortController().signal)).rejects.toThrow(/none\.onnx is not there/);
+  await staff.close(silentLog);
 });
 
 test("a step is in the record and in the metrics", async () => {

@@ -22,6 +22,8 @@ const ZIPFORMER = "csukuangfj/sherpa-onnx-streaming-zipformer-en-20M-2023-02-17"
 const ZIPFORMER_AT = `${HUB}/${ZIPFORMER}/resolve/d42f2d9f7ca24806fb667456a18a9f1b60f70d16`;
 const ALBA_AT = `${HUB}/rhasspy/piper-voices/resolve/main/en/en_GB/alba/medium`;
 
+const SMART_TURN_AT = `${HUB}/pipecat-ai/smart-turn-v3/resolve/f766f81d3cfdf7737ac64aad813d91bbfd56bf93`;
+
 const file = (at: string, name: string, sizeBytes?: number, sha256?: string): ModelFile => ({
   name,
   url: `${at}/${name}`,
@@ -79,6 +81,20 @@ export const LOCAL_MODELS: readonly LocalModel[] = [
         "en_GB-alba-medium.onnx.json",
         undefined,
         "aa965a2f02ecced632c2694e1fc72bbff6d65f265fab567ca945918c73dd89f4",
+      ),
+    ],
+  },
+  {
+    name: "smart-turn-v3",
+    what: "whether a caller has finished, by the sound, 23 languages, 16 kHz",
+    licence: "BSD-2-Clause",
+    needs: "the package onnxruntime-node, and turnModel in sidetone.yaml",
+    files: [
+      file(
+        SMART_TURN_AT,
+        "smart-turn-v3.2-cpu.onnx",
+        8_679_182,
+        "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
       ),
     ],
   },
