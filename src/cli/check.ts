@@ -12,6 +12,7 @@ import { type Finding, finding, findingLine } from "./check/finding.ts";
 import { checkProviders } from "./check/providers.ts";
 import { checkRecording } from "./check/recording.ts";
 import { checkSurroundings } from "./check/surroundings.ts";
+import { checkTurnModel } from "./check/turn-model.ts";
 import { EXIT, EXIT_HELP } from "./exit.ts";
 import { configOption } from "./run.ts";
 
@@ -63,6 +64,7 @@ async function check(asked: string | undefined): Promise<Finding[]> {
     ...(await checkSurroundings(config)),
     ...(await checkRecording(config)),
     ...(await checkProviders(config, systemClock)),
+    ...(await checkTurnModel(config, systemClock)),
     ...(await checkEngines(config)),
   ];
 }

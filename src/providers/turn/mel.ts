@@ -1,4 +1,4 @@
-import { fourier } from "../../audio/fourier.ts";
+import { Fourier400 } from "./fourier-400.ts";
 import { melFilters } from "./mel-filters.ts";
 
 export const MEL_RATE = 16_000;
@@ -8,8 +8,6 @@ const WINDOW = 400;
 const HOP = 160;
 const SAMPLES = MEL_FRAMES * HOP;
 const BINS = WINDOW / 2 + 1;
-// The least power of two in which a chirp of 400 is convolved without going round.
-const CHIRP_SIZE = 1024;
 const FLOOR = 1e-10;
 
 /**
@@ -78,53 +76,21 @@ function scale(features: Float32Array): Float32Array {
 }
 
 /**
- * The power spectra of the window at a place and of the one a hop later: 400 is no power of two, so a chirp is convolved (Bluestein), for two
- * real windows at once. What it returns is valid until the next call; behind the end of the sound the second means nothing.
+ * The power spectra of the window at a place and of the one a hop later: two real windows go through one complex transform. What it returns is
+ * valid until the next call; behind the end of the sound the second means nothing.
  */
 function pairSpectrum(): (sound: Float64Array, at: number) => readonly [Float64Array, Float64Array] {
-  const transform = fourier(CHIRP_SIZE);
+  const transform = new Fourier400();
   const hann = Float64Array.from({ length: WINDOW }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / WINDOW));
-  // The square is taken modulo its period, or the angle would lose its last digits.
-  const angle = (i: number): number => (Math.PI * ((i * i) % (2 * WINDOW))) / WINDOW;
-  const cosines = Float64Array.from({ length: WINDOW }, (_, i) => Math.cos(angle(i)));
-  const sines = Float64Array.from({ length: WINDOW }, (_, i) => Math.sin(angle(i)));
-  const chirp = { real: new Float64Array(CHIRP_SIZE), imaginary: new Float64Array(CHIRP_SIZE) };
-  for (let i = 0; i < WINDOW; i++) {
-    for (const place of [i, (CHIRP_SIZE - i) % CHIRP_SIZE]) {
-      chirp.real[place] = cosines[i] as number;
-      chirp.imaginary[place] = sines[i] as number;
-    }
-  }
-  transform(chirp.real, chirp.imaginary);
-  const real = new Float64Array(CHIRP_SIZE);
-  const imaginary = new Float64Array(CHIRP_SIZE);
   const spectra = [new Float64Array(BINS), new Float64Array(BINS)] as const;
   return (sound, at) => {
-    real.fill(0);
-    imaginary.fill(0);
+    const { input } = transform;
     for (let i = 0; i < WINDOW; i++) {
-      const first = (sound[at + i] ?? 0) * (hann[i] as number);
-      const second = (sound[at + HOP + i] ?? 0) * (hann[i] as number);
-      const [c, s] = [cosines[i] as number, sines[i] as number];
-      real[i] = first * c + second * s;
-      imaginary[i] = second * c - first * s;
+      input.real[i] = (sound[at + i] ?? 0) * (hann[i] as number);
+      input.imaginary[i] = (sound[at + HOP + i] ?? 0) * (hann[i] as number);
     }
-    transform(real, imaginary);
-    // Multiplied, and conjugated, so that the same transform goes back.
-    for (let i = 0; i < CHIRP_SIZE; i++) {
-      const [a, b] = [real[i] as number, imaginary[i] as number];
-      const [c, d] = [chirp.real[i] as number, chirp.imaginary[i] as number];
-      real[i] = a * c - b * d;
-      imaginary[i] = -(a * d + b * c);
-    }
-    transform(real, imaginary);
-    for (let i = 0; i < WINDOW; i++) {
-      const [a, b] = [(real[i] as number) / CHIRP_SIZE, -(imaginary[i] as number) / CHIRP_SIZE];
-      const [c, s] = [cosines[i] as number, sines[i] as number];
-      real[i] = a * c + b * s;
-      imaginary[i] = b * c - a * s;
-    }
-    // Two real windows went in as one complex one: what is even in its spectrum is the first's, what is odd the second's.
+    const { real, imaginary } = transform.run();
+    // What is even in the spectrum is the first window's, what is odd the second's.
     for (let k = 0; k < BINS; k++) {
       const mirror = (WINDOW - k) % WINDOW;
       const [a, b] = [real[k] as number, imaginary[k] as number];
