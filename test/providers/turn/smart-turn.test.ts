@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { silentLog } from "../../../src/base/log.ts";
 import { SmartTurn, smartTurnKnows } from "../../../src/providers/turn/smart-turn.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const STAND_IN = new URL("../../fakes/onnx-runtime.ts", import.meta.url).href;
 const never = new AbortController().signal;
@@ -96,6 +97,24 @@ test("a question that was given up ends at once with the reason, and the next on
   abort.abort(new Error("too late"));
   await expect(judged).rejects.toThrow("too late");
   expect(await model.judge(sound(8_000, { ends: true }), never)).toBeGreaterThan(0.9);
+});
+
+test("a thread that hangs is ended by the next question, and whoever waits for it is told", async () => {
+  const clock = new VirtualClock();
+  const file = join(dir, "model.onnx");
+  writeFileSync(file, "hang");
+  const sha256 = createHash("sha256").update("hang").digest("hex");
+  const loaded = Promise.withResolvers<void>();
+  const log = { ...silentLog, info: () => loaded.resolve() };
+  const model = new SmartTurn({ file, bytes: 4, sha256, clock, log, runtimes: [STAND_IN] });
+  models.push(model);
+  await loaded.promise;
+  const lost = expect(model.judge(sound(8_000, { ends: true }), never)).rejects.toMatchObject({ code: "unreachable" });
+  await clock.advance(9_000);
+  model.judge(sound(8_000, { ends: true }), never).catch(() => {});
+  await clock.advance(1_001);
+  model.judge(sound(8_000, { ends: true }), never).catch(() => {});
+  await lost;
 });
 
 test("more questions than can be answered in time are refused, and the others are answered", async () => {
