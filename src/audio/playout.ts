@@ -9,8 +9,6 @@ import { SampleRing } from "./ring.ts";
 export interface PlayoutSink {
   /** 20 ms, and whether it is of a reply or fills the silence. The same buffer is used for the next frame: copy what is kept. */
   send(pcm: Int16Array, speaks: boolean): void;
-  /** All that is due now was sent: what a sink has kept to put it into one packet must leave. */
-  leave?(): void;
   /** Makes the PBX forget what it was sent and has not begun to play. Nothing to do where it keeps nothing. */
   flush(): void;
 }
@@ -20,8 +18,6 @@ export interface PlayoutOptions {
   readonly rate: SampleRate;
   /** How much of a reply is handed over ahead of its time; the PBX then paces. 0: it does not, and gets a frame every 20 ms. */
   readonly leadMs: number;
-  /** Where the PBX paces: a reply under way is handed over in blocks of so much, comfort noise in blocks of `leadMs`; a packet for each frame costs more than all else. */
-  readonly blockMs?: number;
   /** Above this, `write` says that it is enough. */
   readonly queueMs: number;
   readonly sink: PlayoutSink;
@@ -33,7 +29,7 @@ export interface PlayoutOptions {
 }
 
 /** A far side, and how it takes frames: as in the options. */
-export type FarSide = Pick<PlayoutOptions, "sink" | "leadMs" | "blockMs" | "sinkDelayMs" | "recallMs">;
+export type FarSide = Pick<PlayoutOptions, "sink" | "leadMs" | "sinkDelayMs" | "recallMs">;
 
 /** What is played, and when it begins to be heard: what an echo of it must be compared with. Frames that a hold took back are played again. */
 export type SentListener = (pcm: Int16Array, playsAtMs: number) => void;
@@ -59,9 +55,6 @@ export class Playout {
   #aheadMs: number;
   #delayMs: number;
   #paced: boolean;
-  /** What a block is longer than a frame. */
-  #blockMs = 0;
-  #comfortFrames = 1;
   #recallMs: number;
   readonly #ring: SampleRing;
   #ledger: Ledger;
@@ -88,7 +81,7 @@ export class Playout {
   #dropped = 0;
   #late = 0;
 
-  constructor({ clock, rate, leadMs, blockMs, queueMs, sink, comfort, sinkDelayMs, recallMs = 0 }: PlayoutOptions) {
+  constructor({ clock, rate, leadMs, queueMs, sink, comfort, sinkDelayMs, recallMs = 0 }: PlayoutOptions) {
     this.rate = rate;
     this.#clock = clock;
     this.#sink = sink;
@@ -98,7 +91,6 @@ export class Playout {
     this.#paced = leadMs > 0;
     this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
     this.#aheadMs = aheadOf(leadMs, this.#delayMs);
-    this.#setBlocks(leadMs, blockMs);
     this.#recallMs = recallMs;
     const keptMs = queueMs + leadMs + recallMs + FRAME_MS + OVERRUN_MS;
     this.#ring = new SampleRing(Math.ceil(keptMs * this.#samplesPerMs));
@@ -137,10 +129,7 @@ export class Playout {
    * From now on the frames go elsewhere. What the far side before had begun to play counts as heard, or what it had begun by
    * `deadSinceMs` if it was dead since then; all else is handed over again.
    */
-  redirect(
-    { sink, leadMs, blockMs, sinkDelayMs, recallMs = 0 }: FarSide,
-    deadSinceMs = Number.POSITIVE_INFINITY,
-  ): void {
+  redirect({ sink, leadMs, sinkDelayMs, recallMs = 0 }: FarSide, deadSinceMs = Number.POSITIVE_INFINITY): void {
     if (this.#closed) return;
     const nowMs = this.#clock.now();
     this.#ledger.cut(Math.max(Math.min(deadSinceMs, nowMs), nowMs - this.#recallMs));
@@ -149,7 +138,6 @@ export class Playout {
     this.#paced = leadMs > 0;
     this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
     this.#aheadMs = aheadOf(leadMs, this.#delayMs);
-    this.#setBlocks(leadMs, blockMs);
     this.#ledger = ledgerFor(this.rate, leadMs + this.#delayMs + recallMs, this.#ledger);
     this.#aheadOfClockMs = 0;
     this.#idle = true;
@@ -231,13 +219,6 @@ export class Playout {
     return this.#ledger.heardAt(nowMs) === this.#ring.end;
   }
 
-  #setBlocks(leadMs: number, blockMs = FRAME_MS): void {
-    const inBlocks = this.#paced && blockMs > FRAME_MS;
-    // A block must not wait until nothing is left of the lead.
-    this.#blockMs = inBlocks ? Math.min(blockMs - FRAME_MS, Math.max(0, this.#aheadMs - FRAME_MS)) : 0;
-    this.#comfortFrames = inBlocks ? Math.max(1, Math.floor(leadMs / FRAME_MS)) : 1;
-  }
-
   /** Takes back what the PBX has not begun to play. */
   #fallSilent(): void {
     if (this.#idle || !this.#running) return;
@@ -253,20 +234,11 @@ export class Playout {
     if (!this.#running) return;
     const nowMs = this.#clock.now();
     const before = this.#unsent;
-    const endMs = this.#endMs;
-    if (this.#speaks(nowMs + EARLY_MS - this.#blockToWait()))
-      while (this.#speaks(nowMs + EARLY_MS)) this.#sendSpeech(nowMs);
+    while (this.#speaks(nowMs)) this.#sendSpeech(nowMs);
     if (before >= this.#queueLimit / 2 && this.#unsent < this.#queueLimit / 2) this.#roomGate.open();
     if (this.#isDrained(nowMs)) this.#drainGate.open();
-    while (this.#comfortDueMs() <= nowMs + EARLY_MS)
-      for (let frame = 0; frame < this.#comfortFrames; frame++) this.#sendComfort(nowMs);
-    if (this.#endMs !== endMs) this.#sink.leave?.();
+    while (this.#comfortDueMs() <= nowMs + EARLY_MS) this.#sendComfort(nowMs);
     this.#arm(nowMs);
-  }
-
-  /** For how long a frame that is due may wait for those behind it. What begins or ends a reply does not wait. */
-  #blockToWait(): number {
-    return this.#idle || this.#unsent < this.#blockMs * this.#samplesPerMs + this.#frame.length ? 0 : this.#blockMs;
   }
 
   /** When the next frame of the reply must be handed over: at once after silence; the rest of a reply that fills no frame as late as can be, for more may come. */
@@ -277,8 +249,8 @@ export class Playout {
     return this.#endMs - (unsent >= this.#frame.length ? this.#aheadMs : Math.min(this.#aheadMs, FRAME_MS));
   }
 
-  #speaks(byMs: number): boolean {
-    return this.#speechDueMs() <= byMs;
+  #speaks(nowMs: number): boolean {
+    return this.#speechDueMs() <= nowMs + EARLY_MS;
   }
 
   #sendSpeech(nowMs: number): void {
@@ -332,7 +304,7 @@ export class Playout {
   }
 
   #arm(nowMs: number): void {
-    const dueMs = Math.min(this.#speechDueMs() + this.#blockToWait(), this.#comfortDueMs());
+    const dueMs = Math.min(this.#speechDueMs(), this.#comfortDueMs());
     if (this.#timer && this.#timerDueMs === dueMs) return;
     this.#timer?.cancel();
     this.#timerDueMs = dueMs;

@@ -1,7 +1,6 @@
 import { type RawData, WebSocket } from "ws";
 import type { SampleRate } from "../../audio/frame.ts";
 import { LineMedia } from "../../audio/line-media.ts";
-import { Packet } from "../../audio/packet.ts";
 import type { Clock } from "../../base/clock.ts";
 import { OutsideError } from "../../base/errors.ts";
 import { withDeadline } from "../../base/signals.ts";
@@ -20,8 +19,6 @@ export interface WebsocketMediaOptions {
 
 // The dialplan waits for half a second; what is later finds nobody.
 const OPEN_MS = 450;
-/** So much of a reply under way goes into one message. */
-const BLOCK_MS = 40;
 const LEAD_MS = 100;
 // Asterisk's queue is at most the lead and a frame on the way. Twice that is old sound that would stay old.
 const QUEUE_LIMIT_FRAMES = (2 * LEAD_MS) / 20;
@@ -168,16 +165,10 @@ class WebsocketLine implements Line {
       );
       return;
     }
-    const packet = new Packet(rate, (pcm) => this.#send(pcm));
-    const flush = (): void => {
-      packet.forget();
-      this.#command("FLUSH_MEDIA");
-    };
-    const sink = { send: (pcm: Int16Array) => packet.add(pcm), leave: () => packet.leave(), flush };
-    this.#start(new LineMedia({ clock: this.#clock, rate, leadMs: LEAD_MS, blockMs: BLOCK_MS, sink }));
+    const sink = { send: (pcm: Int16Array) => this.#send(pcm), flush: () => this.#command("FLUSH_MEDIA") };
+    this.#start(new LineMedia({ clock: this.#clock, rate, leadMs: LEAD_MS, sink }));
   }
 
-  /** One message of whole frames: Asterisk takes it apart again. */
   #send(pcm: Int16Array): void {
     if (this.#full || this.#socket.bufferedAmount > MAX_UNSENT_BYTES) {
       this.#counts.droppedFrames++;

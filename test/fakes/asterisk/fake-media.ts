@@ -81,16 +81,9 @@ export class WebsocketMedia implements FakeMedia {
     this.#socket.send(data);
   }
 
-  // A message of several frames is taken apart. Without START_MEDIA_BUFFERING what is no whole frame is discarded.
+  // Without START_MEDIA_BUFFERING what is no whole frame is discarded; beyond the queue all is, silently.
   #onSound(data: Buffer): void {
-    for (let at = 0; at + this.#frameBytes <= data.length; at += this.#frameBytes)
-      this.#onOneFrame(data.subarray(at, at + this.#frameBytes));
-    if (data.length % this.#frameBytes !== 0) this.discarded++;
-  }
-
-  // Beyond the queue all is discarded, silently.
-  #onOneFrame(data: Buffer): void {
-    if (this.queue.length >= QUEUE_FRAMES) {
+    if (data.length !== this.#frameBytes || this.queue.length >= QUEUE_FRAMES) {
       this.discarded++;
       return;
     }
