@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import { slowerBy } from "../support/teardown.ts";
 
 const MAIN = resolve(import.meta.dirname, "../../src/main.ts");
 const PAUSE_MS = 600;
@@ -71,7 +72,7 @@ describe.skipIf(!inject("asterisk") || !inject("pocketsphinx"))("the demo", () =
       expect(latencyMs.atCallerMs).toBeLessThanOrEqual(PAUSE_MS + 60);
     }
     expect(result.bargeInMs).toBeLessThan(180);
-    expect(result.failover.killMs).toBeLessThan(150);
+    expect(result.failover.killMs).toBeLessThan(150 + (await slowerBy()));
     expect(processesOfDemo()).toEqual([]);
   });
 

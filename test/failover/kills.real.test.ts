@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { heardSound } from "../../src/cli/demo/actors.ts";
+import { slowerBy } from "../support/teardown.ts";
 import { startWholeService, type WholeService } from "../support/whole-service.ts";
 
 const KILLS = 20;
 const NUMBER = "4100";
+/** Where the kernel takes a process of a worker's size apart in 30 ms; where it takes longer, by so much more. */
 const MENU_MS = 150;
 
 const install = inject("asterisk");
@@ -53,7 +55,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("a worker that is killed in
     process.stdout.write(`kill to the menu's first sound, ms: ${inMenu.map(Math.round).join(" ")}\n`);
     expect(inMenu).toHaveLength(KILLS);
     // The machine is shared: one slow kill is its business, half of them ours.
-    expect(inMenu[Math.floor(KILLS / 2)]).toBeLessThan(MENU_MS);
+    expect(inMenu[Math.floor(KILLS / 2)]).toBeLessThan(MENU_MS + (await slowerBy()));
   });
 
   test("leaves no channel behind", async () => {
