@@ -1,10 +1,5 @@
-import { isIP } from "node:net";
 import { z } from "zod";
-
-const isLoopback = (host: string): boolean => {
-  const name = host.replace(/^\[|\]$/g, "").toLowerCase();
-  return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
-};
+import { isLoopback } from "../../loopback.ts";
 
 const path = (what: string) =>
   z
