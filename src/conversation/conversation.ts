@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Leg, Next } from "../call/engine.ts";
 import type { Course, CourseWriter } from "../call/journal.ts";
+import { Acting } from "./acting.ts";
 import type { Agent } from "./agent.ts";
 import type { TurnChoice } from "./completeness.ts";
 import { openDialogue, type SpeechChoice, type SpokenDialogue, whileSpoken } from "./dialogue.ts";
@@ -26,7 +27,7 @@ import { Question } from "./question.ts";
 import type { Stage } from "./reply.ts";
 import { Speaker } from "./speaker.ts";
 import { takeUp } from "./taking-up.ts";
-import { callTools, runTool, type Tool } from "./tools.ts";
+import { callTools, type MoreTools, type Tool } from "./tools.ts";
 import type { TurnEffect, TurnState } from "./turns.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -43,13 +44,15 @@ export interface ConversationProviders {
 
 export interface ConverseOptions {
   readonly media: MediaStream;
-  readonly leg: Pick<Leg, "events"> & Partial<Pick<Leg, "sendDtmf">>;
+  readonly leg: Pick<Leg, "events"> & Partial<Pick<Leg, "sendDtmf" | "id" | "from" | "did" | "to">>;
   readonly agent: Agent;
   readonly providers: ConversationProviders;
   readonly clock: Clock;
   readonly log: Log;
   readonly observer: ConversationObserver;
   readonly limits: ConversationLimits;
+  /** What the agent may do beyond what every agent may. */
+  readonly tools?: MoreTools;
   /** What is said while an answer takes long. Absent: nothing. */
   readonly filler?: Filler;
   /** Where it is written down how the conversation goes. */
@@ -66,7 +69,6 @@ export interface ConverseOptions {
  */
 export const converse = (options: ConverseOptions): Promise<Next> => new Conversation(options).run();
 
-const MAX_TOOLS_A_REPLY = 4;
 /** The target that takes faxes, where an agent has it. */
 const FAX_TARGET = "fax";
 
@@ -80,27 +82,35 @@ class Conversation {
   readonly #patience: Patience;
   readonly #tools: readonly Tool[];
   readonly #loudness = new Loudness();
-  readonly #toolsAbort = new AbortController();
+  readonly #acting: Acting;
   readonly #ended = Promise.withResolvers<Next>();
   readonly #listener: Listener;
   readonly #waiting: Waiting;
   readonly #dialogue: SpokenDialogue | undefined;
   #callTimer: Timer | undefined;
   #opening: Timer | undefined;
-  #requests: readonly ToolRequest[] = [];
   #next: Next | undefined;
   #over = false;
   #prompts = 0;
   #apologies = 0;
-  #rounds = 0;
 
   constructor(options: ConverseOptions) {
     const { agent, clock, media, providers } = options;
     const limits = whileSpoken({ ...options.limits, ...agent.limits }, () => this.#dialogue);
     this.#options = options;
     this.#limits = limits;
-    this.#tools = callTools(agent, options);
+    this.#tools = [...callTools(agent, options), ...(options.tools?.(options) ?? [])];
     this.#waiting = new Waiting({ media, clock, afterMs: limits.musicMs, ...fillingIn(options, limits) });
+    this.#acting = new Acting({
+      ...options,
+      tools: this.#tools,
+      limits,
+      waiting: this.#waiting,
+      guard: (run) => this.#guard(run),
+      result: (request, text) => this.#speaker.result(request, text),
+      leave: (next) => this.#leave(next),
+      done: () => this.#floor.take("done"),
+    });
     this.#question = new Question({ characters: limits.callerCharacters, digits: limits.digits });
     // Of what was said before a model that speaks itself knows nothing: the three stages go on with such a call.
     if (!options.before)
@@ -203,7 +213,7 @@ class Conversation {
 
   #onDone(tools: readonly ToolRequest[], kind: ReplyKind): void {
     if (kind === "answer") this.#apologies = 0;
-    this.#requests = tools.slice(0, MAX_TOOLS_A_REPLY);
+    this.#acting.asked(tools);
     this.#floor.take(tools.length > 0 ? "tool" : "done");
   }
 
@@ -228,7 +238,7 @@ class Conversation {
     reply: () => this.#answer(),
     prompt: () => this.#prompt(),
     apologise: () => this.#apologise(),
-    act: () => void this.#act(),
+    act: () => void this.#acting.run(),
     cancel: () => this.#cancel(),
     holdAudio: () => this.#hold(),
     forgive: () => this.#forgive(),
@@ -243,7 +253,7 @@ class Conversation {
     waitCaller: () => this.#patience.caller(),
     waitEar: () => this.#patience.hear(),
     waitReply: () => this.#waitReply(),
-    waitTool: () => this.#patience.atMost(this.#limits.toolMs * (MAX_TOOLS_A_REPLY + 1)),
+    waitTool: () => this.#patience.atMost(this.#acting.longestMs),
     waitHold: () => this.#patience.atMost(this.#limits.holdMs),
   };
 
@@ -266,7 +276,7 @@ class Conversation {
     };
     if (text !== "") {
       this.#prompts = 0;
-      this.#rounds = 0;
+      this.#acting.heard();
       this.#patience.reask = false;
     }
     if (this.#speaker.turns >= this.#limits.turns) {
@@ -300,26 +310,6 @@ class Conversation {
   #apologise(): void {
     this.#apologies += 1;
     this.#say("apology", this.#options.agent.prompts.apology);
-  }
-
-  async #act(): Promise<void> {
-    const { clock, log } = this.#options;
-    const run = { clock, log, toolMs: this.#limits.toolMs, signal: this.#toolsAbort.signal };
-    this.#rounds += 1;
-    if (this.#rounds > this.#limits.toolRounds) {
-      this.#leave({ next: "menu", reason: "tools" });
-      return;
-    }
-    for (const request of this.#requests) {
-      const outcome = await runTool(this.#tools, request, run);
-      if (this.#over) return;
-      if ("next" in outcome) {
-        this.#leave(outcome.next);
-        return;
-      }
-      this.#speaker.result(request, outcome.result);
-    }
-    this.#floor.take("done");
   }
 
   #cancel(): void {
@@ -390,7 +380,7 @@ class Conversation {
     this.#callTimer?.cancel();
     this.#opening?.cancel();
     this.#floor.close();
-    this.#toolsAbort.abort();
+    this.#acting.close();
     try {
       this.#waiting.end();
       this.#speaker.close();

@@ -14,15 +14,22 @@ export interface Tool {
   readonly words?: string;
   /** The agent says goodbye with it. */
   readonly farewell?: boolean;
+  /** Its own deadline, where the common one is not right for it. */
+  readonly timeoutMs?: number;
+  /** It talks to the caller itself: while it runs there is neither filler nor music. */
+  readonly attends?: boolean;
   /** Never rejects for what the model got wrong: that is a result. Runs when the words before it were heard. */
   run(input: ToolRequest["input"], signal: AbortSignal): Promise<ToolOutcome>;
 }
 
 /** What a tool may touch of the call. */
 export interface ToolCall {
-  readonly leg?: Partial<Pick<Leg, "sendDtmf">>;
+  readonly leg?: Partial<Pick<Leg, "sendDtmf" | "id" | "from" | "did" | "to">>;
   readonly observer?: Pick<ConversationObserver, "note">;
 }
+
+/** Tools beyond those that every agent has: made for one call, when it begins. */
+export type MoreTools = (call: ToolCall) => readonly Tool[];
 
 /**
  * The tools that every agent has, as far as its file and this call allow: `transfer` to the named targets, `hang_up`,
