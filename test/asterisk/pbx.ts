@@ -16,7 +16,14 @@ import { type AmiMessage, AmiMonitor } from "./ami-monitor.ts";
 import { type Invitation, SipPeer } from "./sip-peer.ts";
 
 /** Every prompt is a tone of its own, so that a test hears which one is played. */
-export const PROMPT_HZ = { menu: 500, unavailable: 1_300, invalid: 1_700, goodbye: 2_100, "menu-voicemail": 2_500 };
+export const PROMPT_HZ = {
+  menu: 500,
+  unavailable: 1_300,
+  invalid: 1_700,
+  goodbye: 2_100,
+  "menu-voicemail": 2_500,
+  brief: 2_700,
+};
 /** What the phones say when they answer. */
 export const PHONE_HZ = { sales: 900, support: 1_100, operator: 700 };
 

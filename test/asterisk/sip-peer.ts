@@ -344,3 +344,10 @@ function isTone(pcm: Int16Array, toneHz: number): boolean {
   });
   return (2 * (re * re + im * im)) / pcm.length > 0.7 * energy;
 }
+
+/** The longest time between the two moments in which this side heard nothing, in ms. */
+export function longestSilence({ heard }: SipPeer, fromMs: number, toMs: number): number {
+  const loud = heard.filter(({ atMs, pcm }) => atMs > fromMs && atMs < toMs && levelDbov(pcm) > AUDIBLE_DBOV);
+  const moments = [fromMs, ...loud.map(({ atMs }) => atMs), toMs];
+  return Math.max(...moments.slice(1).map((atMs, i) => atMs - (moments[i] ?? 0)));
+}

@@ -19,6 +19,7 @@ export const PROMPT_HZ = {
   "menu-voicemail": 2_500,
   "recording-announce": 2_900,
   "recording-ask": 3_100,
+  brief: 2_700,
 };
 /** What the phones say when they answer. */
 export const PHONE_HZ = { sales: 900, support: 1_100, operator: 700 };

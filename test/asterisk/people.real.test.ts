@@ -1,0 +1,143 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { tones } from "../../src/audio/tone.ts";
+import { writeWav } from "../../src/audio/wav.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { Pbx, PHONE_HZ, PROMPT_HZ } from "./pbx.ts";
+import { longestSilence } from "./sip-peer.ts";
+
+const AGENT_HZ = 1_900;
+const SECOND_AGENT_HZ = 2_300;
+const BRIEF_HZ = 3_100;
+const BRIEF = "brief-1";
+
+let pbx: Pbx;
+let folder: string;
+/** Whether a Sidetone shows that it is there. */
+let up = true;
+const beating = systemClock.every(500, () => {
+  if (up) void pbx?.beat().catch(() => undefined);
+});
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sidetone-briefs-"));
+  await mkdir(join(folder, "briefs"));
+  const pcm = tones({ hz: [BRIEF_HZ], ms: 400, rate: 8_000, levelDbov: -12 });
+  await writeFile(join(folder, "briefs", `${BRIEF}.wav`), writeWav({ rate: 8_000, channels: [pcm] }));
+  pbx = await Pbx.start({ globals: { SIDETONE_BRIEF_DIR: join(folder, "briefs"), SIDETONE_KEY_S: "2" } });
+}, 180_000);
+afterEach(async () => {
+  up = true;
+  await pbx.settle();
+});
+afterAll(async () => {
+  beating.cancel();
+  await pbx.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+type Wishes = Readonly<Record<string, string>>;
+
+const first = ({ attempt }: Readonly<Record<string, string>>): boolean => attempt === "1";
+
+/** A caller whom the agent puts through, and the moment in which it does. */
+async function handedOver(target: string, wishes: Wishes) {
+  await pbx.beat();
+  const caller = await pbx.call({ to: "4930555" });
+  const offer = await pbx.offer(first);
+  const worker = await pbx.take(offer, AGENT_HZ);
+  await caller.hears(AGENT_HZ);
+  const set = (Variable: string, Value: string) =>
+    pbx.monitor.action({ Action: "Setvar", Channel: offer.event.call ?? "", Variable, Value });
+  for (const [name, value] of Object.entries({ ...wishes, SIDETONE_NEXT: target })) await set(name, value);
+  pbx.monitor.events.length = 0;
+  const atMs = systemClock.now();
+  worker.stdin?.write("back\n");
+  return { caller, worker, atMs };
+}
+
+const WARM: Wishes = {
+  SIDETONE_BRIEF: BRIEF,
+  SIDETONE_RING: "5",
+  SIDETONE_WHY: "An invoice that is wrong",
+  SIDETONE_ON_BUSY: "agent",
+  SIDETONE_ON_NOANSWER: "agent",
+};
+
+const result = async (): Promise<string | undefined> =>
+  (await pbx.monitor.event("the result", ({ UserEvent }) => UserEvent === "SidetoneTransfer")).result;
+
+describe("a caller whom the agent hands to a human, with a brief", () => {
+  test("the human alone hears it and takes the call with 1; the caller is never left in silence", async () => {
+    const { caller, worker, atMs } = await handedOver("sales", WARM);
+    const { sales } = pbx.phones;
+    // Nothing from here on needs Sidetone.
+    worker.kill("SIGKILL");
+    await sales.hears(BRIEF_HZ);
+    await sales.until(() => systemClock.now() - sales.answeredAtMs > 1_800, "the brief's end");
+    expect([caller.timesHeard(BRIEF_HZ), caller.timesHeard(PHONE_HZ.sales)]).toEqual([0, 0]);
+    caller.say(1_500);
+    sales.press("1");
+    const takenAtMs = await caller.hears(PHONE_HZ.sales);
+    await sales.hears(1_500);
+    expect(longestSilence(caller, atMs, takenAtMs)).toBeLessThan(1_000);
+    const invite = sales.requests.find(({ method }) => method === "INVITE")?.text ?? "";
+    expect(invite).toMatch(/^From: "An invoice that is wrong" <sip:\+4930123456@/m);
+    expect(invite).toMatch(/^X-Sidetone-Reason: An invoice that is wrong\r?$/m);
+    expect(await result()).toBe("taken");
+    sales.hangUp();
+    await caller.ended();
+  });
+
+  test.each([
+    ["refuses with 2", "2", "refused"],
+    ["hangs up on the brief", "hang up", "refused"],
+    ["is busy", "486 Busy Here", "busy"],
+    ["does not answer", "ring", "noanswer"],
+  ])("a human who %s: the agent has the caller again, and knows why", async (_how, does, why) => {
+    const { sales } = pbx.phones;
+    if (does === "ring" || does.startsWith("4")) sales.whenCalled = does;
+    const { caller, atMs } = await handedOver("sales", { ...WARM, SIDETONE_RING: "1" });
+    if (does === "2" || does === "hang up") await sales.hears(BRIEF_HZ);
+    if (does === "2") sales.press("2");
+    if (does === "hang up") sales.hangUp();
+    const again = await pbx.offer(first);
+    await pbx.take(again, SECOND_AGENT_HZ);
+    const backAtMs = await caller.hears(SECOND_AGENT_HZ);
+    expect(longestSilence(caller, atMs, backAtMs)).toBeLessThan(1_000);
+    const returned = { Action: "Getvar", Channel: again.event.call ?? "", Variable: "SIDETONE_RETURNED" };
+    expect((await pbx.monitor.action(returned)).Value).toBe(`sales/${why}`);
+    expect(await result()).toBe(why);
+  });
+
+  test("with Sidetone dead meanwhile, a refusal is the menu, at once", async () => {
+    const { sales } = pbx.phones;
+    const { caller, worker } = await handedOver("sales", WARM);
+    worker.kill("SIGKILL");
+    await sales.hears(BRIEF_HZ);
+    up = false;
+    await pbx.beat(0);
+    const atMs = systemClock.now();
+    sales.press("2");
+    expect((await caller.hears(PROMPT_HZ.unavailable)) - atMs).toBeLessThan(1_000);
+    await caller.hears(PROMPT_HZ.menu);
+  });
+
+  test("a caller who hangs up during the brief leaves nobody behind", async () => {
+    const { caller } = await handedOver("sales", WARM);
+    const { sales } = pbx.phones;
+    await sales.hears(BRIEF_HZ);
+    caller.hangUp();
+    await sales.ended();
+  });
+
+  test("without a brief of its own the human hears the fixed one; without an answer the caller leaves it at the menu", async () => {
+    const { sales } = pbx.phones;
+    const { caller } = await handedOver("sales", { SIDETONE_BRIEF: "-", SIDETONE_ON_NOANSWER: "menu" });
+    await sales.hears(PROMPT_HZ.brief);
+    sales.press("5");
+    await caller.hears(PROMPT_HZ.unavailable);
+    await caller.hears(PROMPT_HZ.menu);
+  });
+});
