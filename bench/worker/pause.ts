@@ -1,5 +1,6 @@
 import { loadFvad } from "../../src/providers/vad/fvad-library.ts";
 import { SileroDetector } from "../../src/providers/vad/silero-detector.ts";
+import { SileroModel } from "../../src/providers/vad/silero-model.ts";
 import { SileroNet } from "../../src/providers/vad/silero-net.ts";
 import { readSileroWeights } from "../../src/providers/vad/silero-weights.ts";
 import { percentile } from "../statistics.ts";
@@ -14,7 +15,7 @@ const PAUSE_FRAMES = 125;
  * answers at once: the pause that is configured, and no work of ours. In ms.
  */
 export function pauseAfter(words: Frames, quiet: Frames, rate: 8000 | 16_000): number {
-  const net = new SileroNet(readSileroWeights()[rate]);
+  const net = new SileroNet(new SileroModel(readSileroWeights()[rate]));
   const detector: SileroDetector = new SileroDetector({
     rate,
     onsetMs: 40,

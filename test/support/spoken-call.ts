@@ -9,6 +9,7 @@ import type { TextToSpeech, VoiceActivity } from "../../src/conversation/provide
 import type { Turn } from "../../src/conversation/turn.ts";
 import { loadFvad } from "../../src/providers/vad/fvad-library.ts";
 import { SileroDetector } from "../../src/providers/vad/silero-detector.ts";
+import { SileroModel } from "../../src/providers/vad/silero-model.ts";
 import { SileroNet } from "../../src/providers/vad/silero-net.ts";
 import { readSileroWeights } from "../../src/providers/vad/silero-weights.ts";
 import { FakeEar } from "../fakes/ear.ts";
@@ -27,7 +28,7 @@ const VERDICT_MS = 3;
 // A recogniser says a word so long after it was spoken.
 const PARTIAL_MS = 120;
 
-const weights = readSileroWeights();
+const model = new SileroModel(readSileroWeights()[8000]);
 const library = loadFvad();
 
 /** The real fvad and the real network, which answers within virtual milliseconds. */
@@ -35,7 +36,7 @@ function voiceActivity(clock: VirtualClock): VoiceActivity {
   return {
     name: "silero",
     open() {
-      const net = new SileroNet(weights[8000]);
+      const net = new SileroNet(model);
       const detector: SileroDetector = new SileroDetector({
         rate: 8000,
         onsetMs: 40,

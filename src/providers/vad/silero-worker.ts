@@ -1,4 +1,5 @@
 import { parentPort } from "node:worker_threads";
+import { SileroModel } from "./silero-model.ts";
 import { SileroNet } from "./silero-net.ts";
 import { readSileroWeights } from "./silero-weights.ts";
 
@@ -20,6 +21,7 @@ export interface SileroVerdict {
 }
 
 const weights = readSileroWeights();
+const models = { 8000: new SileroModel(weights[8000]), 16000: new SileroModel(weights[16_000]) };
 const nets = new Map<number, SileroNet>();
 
 parentPort?.on("message", ({ detector, rate, serial, restart, pcm }: SileroQuestion) => {
@@ -27,7 +29,7 @@ parentPort?.on("message", ({ detector, rate, serial, restart, pcm }: SileroQuest
     nets.delete(detector);
     return;
   }
-  const net = nets.get(detector) ?? new SileroNet(weights[rate]);
+  const net = nets.get(detector) ?? new SileroNet(models[rate]);
   nets.set(detector, net);
   if (restart) net.reset();
   let speech = 0;

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadFvad } from "../../../src/providers/vad/fvad-library.ts";
+import { SileroModel } from "../../../src/providers/vad/silero-model.ts";
 import { SileroNet } from "../../../src/providers/vad/silero-net.ts";
 import { readSileroWeights } from "../../../src/providers/vad/silero-weights.ts";
 
@@ -54,7 +55,7 @@ describe.runIf(present)("on labelled recordings", () => {
       ["vad-labelled/valid.wav", "vad-labelled/VAD_dev.json"],
     ] as const) {
       const { pcm, speech } = labelledWindows(file, labels);
-      const net = new SileroNet(readSileroWeights()[16_000]);
+      const net = new SileroNet(new SileroModel(readSileroWeights()[16_000]));
       const said = speech.map((_, i) => net.next(pcm, i * 512) >= 0.4);
       const { hit, falseAlarm } = rates(said, speech);
       expect(hit).toBeGreaterThan(0.9);
@@ -64,7 +65,7 @@ describe.runIf(present)("on labelled recordings", () => {
 
   test("street and room noise, which fvad takes for voice, is none to Silero", () => {
     const fvad = loadFvad().open({ rate: 16_000, mode: 3 });
-    const net = new SileroNet(readSileroWeights()[16_000]);
+    const net = new SileroNet(new SileroModel(readSileroWeights()[16_000]));
     let [voiced, frames, speech, windows] = [0, 0, 0, 0];
     for (const file of ["noise/noise2.wav", "noise/noise3.wav", "noise/noise5.wav"]) {
       const pcm = samplesOf(file);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { SileroModel } from "../../../src/providers/vad/silero-model.ts";
 import { SileroNet } from "../../../src/providers/vad/silero-net.ts";
 import { readSileroWeights } from "../../../src/providers/vad/silero-weights.ts";
 import { rattle, speechAt } from "../support/sounds.ts";
@@ -25,7 +26,7 @@ test.each([8000, 16_000] as const)("at %i Hz the network says what the original 
   pcm.set(words);
   pcm.set(noise, words.length);
   const expected = reference[`${rate}`];
-  const found = probabilities(new SileroNet(weights[rate]), pcm);
+  const found = probabilities(new SileroNet(new SileroModel(weights[rate])), pcm);
   expect(found).toHaveLength(expected.length);
   const differences = found.map((speech, i) => Math.abs(speech - (expected[i] ?? Number.NaN)));
   expect(Math.max(...differences)).toBeLessThan(0.02);
@@ -36,7 +37,7 @@ test.each([8000, 16_000] as const)("at %i Hz the network says what the original 
 
 test("after a reset a caller is heard as if nobody had spoken before", () => {
   const { pcm } = speechAt({ rate: 8000, text: "Good morning.", beforeMs: 100, afterMs: 100 });
-  const net = new SileroNet(weights[8000]);
+  const net = new SileroNet(new SileroModel(weights[8000]));
   const first = probabilities(net, pcm);
   expect(probabilities(net, pcm)).not.toEqual(first);
   net.reset();

@@ -5,6 +5,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { loadFvad } from "../../../src/providers/vad/fvad-library.ts";
 import { silero } from "../../../src/providers/vad/silero.ts";
 import { SileroDetector } from "../../../src/providers/vad/silero-detector.ts";
+import { SileroModel } from "../../../src/providers/vad/silero-model.ts";
 import { SileroNet } from "../../../src/providers/vad/silero-net.ts";
 import { readSileroWeights } from "../../../src/providers/vad/silero-weights.ts";
 import type { SileroQuestion, SileroVerdict } from "../../../src/providers/vad/silero-worker.ts";
@@ -19,12 +20,12 @@ describeVoiceActivity("silero", {
 });
 
 const library = loadFvad();
-const weights = readSileroWeights();
+const model = new SileroModel(readSileroWeights()[8000]);
 const options = { rate: 8000, onsetMs: 40, hangMs: 160, threshold: 0.4 } as const;
 
 /** A detector whose network answers between two frames ("here"), never ("dead"), or was refused the question ("gone"). */
 function detectorWith(network: "here" | "dead" | "gone") {
-  const net = new SileroNet(weights[8000]);
+  const net = new SileroNet(model);
   const answers: { serial: number; speech: number }[] = [];
   let asked = 0;
   const detector = new SileroDetector({
@@ -134,7 +135,7 @@ test("the thread says what the network says, for two callers whose windows alter
   });
   await all;
   await worker.terminate();
-  const net = new SileroNet(weights[8000]);
+  const net = new SileroNet(model);
   const expected = windows.map((window) => net.next(window));
   expect(verdicts.filter(({ detector }) => detector === 1).map(({ speech }) => speech)).toEqual(expected);
   expect(Math.max(...expected)).toBeGreaterThan(0.9);
