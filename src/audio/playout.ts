@@ -26,10 +26,20 @@ export interface PlayoutOptions {
   readonly sinkDelayMs?: number;
   /** So much of what counts as heard may turn out to have gone nowhere: see `redirect`. */
   readonly recallMs?: number;
+  /**
+   * Where the PBX paces: so many frames are handed over one after the other, in one tick, and then none until the lead has room for
+   * as many. Every write to a socket costs more than the frame in it.
+   */
+  readonly batch?: Batch;
+}
+
+export interface Batch {
+  readonly speech: number;
+  readonly comfort: number;
 }
 
 /** A far side, and how it takes frames: as in the options. */
-export type FarSide = Pick<PlayoutOptions, "sink" | "leadMs" | "sinkDelayMs" | "recallMs">;
+export type FarSide = Pick<PlayoutOptions, "sink" | "leadMs" | "sinkDelayMs" | "recallMs" | "batch">;
 
 /** What is played, and when it begins to be heard: what an echo of it must be compared with. Frames that a hold took back are played again. */
 export type SentListener = (pcm: Int16Array, playsAtMs: number) => void;
@@ -40,6 +50,7 @@ const CATCH_UP_MS = 60;
 const EARLY_MS = 1;
 // Beyond this a far side that we pace has been silent before the frame came.
 const LATE_MS = FRAME_MS;
+const ONE_BY_ONE: Batch = { speech: 1, comfort: 1 };
 // A writer that ignores `write`'s answer is cut off this much above `queueMs`.
 const OVERRUN_MS = 500;
 
@@ -56,6 +67,7 @@ export class Playout {
   #delayMs: number;
   #paced: boolean;
   #recallMs: number;
+  #batch: Batch;
   readonly #ring: SampleRing;
   #ledger: Ledger;
   readonly #frame: Int16Array;
@@ -81,7 +93,17 @@ export class Playout {
   #dropped = 0;
   #late = 0;
 
-  constructor({ clock, rate, leadMs, queueMs, sink, comfort, sinkDelayMs, recallMs = 0 }: PlayoutOptions) {
+  constructor({
+    clock,
+    rate,
+    leadMs,
+    queueMs,
+    sink,
+    comfort,
+    sinkDelayMs,
+    recallMs = 0,
+    batch = ONE_BY_ONE,
+  }: PlayoutOptions) {
     this.rate = rate;
     this.#clock = clock;
     this.#sink = sink;
@@ -92,6 +114,7 @@ export class Playout {
     this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
     this.#aheadMs = aheadOf(leadMs, this.#delayMs);
     this.#recallMs = recallMs;
+    this.#batch = this.#paced ? batch : ONE_BY_ONE;
     const keptMs = queueMs + leadMs + recallMs + FRAME_MS + OVERRUN_MS;
     this.#ring = new SampleRing(Math.ceil(keptMs * this.#samplesPerMs));
     this.#ledger = ledgerFor(rate, leadMs + this.#delayMs + recallMs);
@@ -129,11 +152,15 @@ export class Playout {
    * From now on the frames go elsewhere. What the far side before had begun to play counts as heard, or what it had begun by
    * `deadSinceMs` if it was dead since then; all else is handed over again.
    */
-  redirect({ sink, leadMs, sinkDelayMs, recallMs = 0 }: FarSide, deadSinceMs = Number.POSITIVE_INFINITY): void {
+  redirect(
+    { sink, leadMs, sinkDelayMs, recallMs = 0, batch = ONE_BY_ONE }: FarSide,
+    deadSinceMs = Number.POSITIVE_INFINITY,
+  ): void {
     if (this.#closed) return;
     const nowMs = this.#clock.now();
     this.#ledger.cut(Math.max(Math.min(deadSinceMs, nowMs), nowMs - this.#recallMs));
     this.#recallMs = recallMs;
+    this.#batch = leadMs > 0 ? batch : ONE_BY_ONE;
     this.#sink = sink;
     this.#paced = leadMs > 0;
     this.#delayMs = sinkDelayMs ?? (this.#paced ? FRAME_MS / 2 : 0);
@@ -234,10 +261,11 @@ export class Playout {
     if (!this.#running) return;
     const nowMs = this.#clock.now();
     const before = this.#unsent;
-    while (this.#speaks(nowMs)) this.#sendSpeech(nowMs);
+    if (this.#speaks(nowMs)) while (this.#speechDueMs() <= nowMs + EARLY_MS) this.#sendSpeech(nowMs);
     if (before >= this.#queueLimit / 2 && this.#unsent < this.#queueLimit / 2) this.#roomGate.open();
     if (this.#isDrained(nowMs)) this.#drainGate.open();
-    while (this.#comfortDueMs() <= nowMs + EARLY_MS) this.#sendComfort(nowMs);
+    while (this.#comfortDueMs() <= nowMs + EARLY_MS)
+      for (let sent = 0; sent < this.#batch.comfort; sent++) this.#sendComfort(nowMs);
     this.#arm(nowMs);
   }
 
@@ -249,8 +277,14 @@ export class Playout {
     return this.#endMs - (unsent >= this.#frame.length ? this.#aheadMs : Math.min(this.#aheadMs, FRAME_MS));
   }
 
+  /** When the far side has room for a whole batch, or runs dry; at once after silence. */
+  #batchDueMs(): number {
+    const waitMs = Math.min(this.#batch.speech - 1, Math.floor(this.#unsent / this.#frame.length) - 1) * FRAME_MS;
+    return this.#speechDueMs() + Math.max(0, waitMs);
+  }
+
   #speaks(nowMs: number): boolean {
-    return this.#speechDueMs() <= nowMs + EARLY_MS;
+    return this.#batchDueMs() <= nowMs + EARLY_MS;
   }
 
   #sendSpeech(nowMs: number): void {
@@ -282,7 +316,9 @@ export class Playout {
 
   #comfortDueMs(): number {
     if (!this.#held && this.#unsent > 0) return Number.POSITIVE_INFINITY;
-    return this.#idle ? this.#endMs : this.#endMs + this.#aheadOfClockMs;
+    if (!this.#idle) return this.#endMs + this.#aheadOfClockMs;
+    // What is sent ahead of its time in any case may as well be there before it is wanted; a reply makes the PBX forget it.
+    return this.#batch.comfort > 1 ? this.#endMs - FRAME_MS : this.#endMs;
   }
 
   #sendComfort(nowMs: number): void {
@@ -304,7 +340,7 @@ export class Playout {
   }
 
   #arm(nowMs: number): void {
-    const dueMs = Math.min(this.#speechDueMs(), this.#comfortDueMs());
+    const dueMs = Math.min(this.#batchDueMs(), this.#comfortDueMs());
     if (this.#timer && this.#timerDueMs === dueMs) return;
     this.#timer?.cancel();
     this.#timerDueMs = dueMs;

@@ -123,6 +123,55 @@ describe("a reply to a PBX that paces", () => {
   });
 });
 
+describe("a PBX that is handed several frames at a time", () => {
+  const batch = { speech: 3, comfort: 5 };
+  const ticksOf = (sent: readonly Sent[]) => new Set(sent.map(({ atMs }) => atMs)).size;
+
+  test("has an open line with a fifth of the writes, and what waits there is not heard before a reply", async () => {
+    const { clock, pbx, say } = paced({ batch });
+    await clock.advance(10_000);
+    expect(pbx.emptyTicks).toBe(0);
+    expect(pbx.longestQueue).toBeLessThanOrEqual(6);
+    expect(ticksOf(pbx.sent)).toBeLessThanOrEqual(101);
+    say(1, 1);
+    await clock.advance(20);
+    expect(speech(pbx.played)).toHaveLength(1);
+  });
+
+  test("plays a reply without a gap, its first frame as soon as ever, and never has less than 40 ms of it", async () => {
+    const { clock, pbx, playout, say } = paced({ batch });
+    await clock.advance(1009);
+    say(1, 40);
+    expect(speech(pbx.sent)).toHaveLength(5);
+    const left: number[] = [];
+    for (let ms = 0; ms < 600; ms++) {
+      await clock.advance(1);
+      left.push(speech(pbx.sent).length - speech(pbx.played).length);
+    }
+    expect(Math.min(...left)).toBeGreaterThanOrEqual(2);
+    expect(Math.max(...left)).toBeLessThanOrEqual(5);
+    await clock.advance(400);
+    expect(marks(pbx.played)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+    expect(ticksOf(speech(pbx.sent))).toBeLessThanOrEqual(13);
+    expect(playout.heardMs).toBe(800);
+  });
+
+  test("is silent at once when the caller speaks, and goes on where the caller heard it end", async () => {
+    const { clock, pbx, playout, say } = paced({ batch });
+    await clock.advance(1009);
+    say(1, 40);
+    await clock.advance(305);
+    playout.hold();
+    await clock.advance(200);
+    const heard = marks(pbx.played);
+    expect(Math.abs(playout.heardMs - heard.length * 20)).toBeLessThanOrEqual(20);
+    playout.resume();
+    await clock.advance(1000);
+    expect(marks(pbx.played).slice(-1)).toEqual([40]);
+    expect(new Set(marks(pbx.played)).size).toBeGreaterThanOrEqual(39);
+  });
+});
+
 describe("a busy host", () => {
   test("a reply that a stall interrupted goes on, and the delay does not stay in the PBX", async () => {
     for (const stallMs of [90, 140, 700]) {

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { type RawData, WebSocket } from "ws";
 import type { SampleRate } from "../../audio/frame.ts";
 import { LineMedia } from "../../audio/line-media.ts";
@@ -20,6 +21,8 @@ export interface WebsocketMediaOptions {
 // The dialplan waits for half a second; what is later finds nobody.
 const OPEN_MS = 450;
 const LEAD_MS = 100;
+// Of a reply at least 50 ms are there when more are sent. Silence is made forgotten by the first frame of a reply.
+const BATCH = { speech: 3, comfort: 5 } as const;
 // Asterisk's queue is at most the lead and a frame on the way. Twice that is old sound that would stay old.
 const QUEUE_LIMIT_FRAMES = (2 * LEAD_MS) / 20;
 const STATUS_MS = 1000;
@@ -66,6 +69,8 @@ class WebsocketLine implements Line {
   #fail: (error: Error) => void;
   #onDigit: (digit: string) => void = () => {};
   #full = false;
+  #connection: Duplex | undefined;
+  #corked = false;
   #unanswered = 0;
 
   constructor({ url, id, clock, counts }: WebsocketMediaOptions) {
@@ -115,6 +120,9 @@ class WebsocketLine implements Line {
   // All listeners before anything can come: on a busy host sound is there before MEDIA_START.
   #listen(): void {
     const socket = this.#socket;
+    socket.on("upgrade", (response) => {
+      this.#connection = response.socket;
+    });
     socket.on("message", (data, isBinary) => (isBinary ? this.#onSound(data) : this.#onText(data)));
     socket.on("unexpected-response", (request, response) => {
       request.destroy();
@@ -166,7 +174,7 @@ class WebsocketLine implements Line {
       return;
     }
     const sink = { send: (pcm: Int16Array) => this.#send(pcm), flush: () => this.#command("FLUSH_MEDIA") };
-    this.#start(new LineMedia({ clock: this.#clock, rate, leadMs: LEAD_MS, sink }));
+    this.#start(new LineMedia({ clock: this.#clock, rate, leadMs: LEAD_MS, sink, batch: BATCH }));
   }
 
   #send(pcm: Int16Array): void {
@@ -174,12 +182,29 @@ class WebsocketLine implements Line {
       this.#counts.droppedFrames++;
       return;
     }
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(pcm);
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#cork();
+    this.#socket.send(pcm);
   }
+
+  /** What is sent in one tick goes out at its end, in one write: to Asterisk they are messages of one frame each all the same. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#connection?.cork();
+    process.nextTick(this.#uncork);
+  }
+
+  readonly #uncork = (): void => {
+    this.#corked = false;
+    this.#connection?.uncork();
+  };
 
   #command(command: Command): void {
     const text = JSON.stringify({ command });
-    if (this.#socket.readyState === WebSocket.OPEN && text.length <= MAX_COMMAND_BYTES) this.#socket.send(text);
+    if (this.#socket.readyState !== WebSocket.OPEN || text.length > MAX_COMMAND_BYTES) return;
+    this.#cork();
+    this.#socket.send(text);
   }
 
   /** Once a second: a backlog never drains at real time, and a PBX that is silent for long is gone. */
