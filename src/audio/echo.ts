@@ -1,4 +1,5 @@
 import { FRAME_MS, type SampleRate, samplesPerFrame } from "./frame.ts";
+import { ProductMachine } from "./products.ts";
 
 // The comparison is made at 4 kHz: a quarter of the work, and all that matters of a voice.
 const RATE = 4000;
@@ -7,6 +8,8 @@ const FRAME = (RATE * FRAME_MS) / 1000;
 const LONGEST_MS = 400;
 const LAGS = (RATE * LONGEST_MS) / 1000;
 const HISTORY = LAGS + FRAME * 3;
+// A second: the longest way, and what is handed over ahead of its time.
+const SENT = 4096;
 // The weight of what was heard before a frame: a memory of 200 ms. Two voices that are no echo of each other stay below a third.
 const FADE = 0.9;
 const FOUND = 0.6;
@@ -23,6 +26,32 @@ const SILENT_POWER = (32_768 * 10 ** (-52 / 20)) ** 2;
 // Where the two clocks are so far apart, frames were lost or came twice, and the lag is another one.
 const SLIP_MS = 30;
 
+/** A frame of the far end's, what was played, and how much they are alike at each lag: room to work, for all calls of a thread. */
+interface Desk {
+  readonly machine: ProductMachine;
+  readonly incoming: Float32Array;
+  readonly reference: Float32Array;
+  readonly products: Float32Array;
+  readonly places: { readonly weights: number; readonly input: number; readonly output: number };
+}
+
+let desk: Desk | undefined;
+
+function deskOf(): Desk {
+  if (desk) return desk;
+  const machine = new ProductMachine(HISTORY + FRAME + LAGS);
+  const places = { weights: machine.take(HISTORY), input: machine.take(FRAME), output: machine.take(LAGS) };
+  const room = (at: number, length: number): Float32Array => machine.floats.subarray(at, at + length);
+  desk = {
+    machine,
+    places,
+    reference: room(places.weights, HISTORY),
+    incoming: room(places.input, FRAME),
+    products: room(places.output, LAGS),
+  };
+  return desk;
+}
+
 /**
  * Tells an echo of our own words from the caller's: the frames that come in are compared with those that were sent, at every lag
  * that a line can have; once the lag is known, an echo is noticed at its first frame. A caller who talks over it is no echo.
@@ -31,13 +60,13 @@ export class EchoDetector {
   readonly #step: number;
   readonly #samples: number;
   /** What was played, as a ring over time: index = time in samples at 4 kHz. */
-  readonly #sent = new Float32Array(8192);
+  readonly #sent = new Float32Array(SENT);
   #sentUntil = 0;
   #heardAt: number | undefined;
-  readonly #incoming = new Float32Array(FRAME);
-  readonly #reference = new Float32Array(HISTORY);
-  readonly #products = new Float64Array(LAGS);
-  readonly #energies = new Float64Array(LAGS);
+  readonly #desk = deskOf();
+  /** By place in what was played: the longest lag comes first. */
+  readonly #products = new Float32Array(LAGS);
+  readonly #energies = new Float32Array(LAGS);
   #energy = 0;
   #frames = 0;
   #lag: number | undefined;
@@ -60,10 +89,10 @@ export class EchoDetector {
   sent(pcm: Int16Array, playsAtMs: number): void {
     const from = Math.round((playsAtMs * RATE) / 1000);
     // Where nothing was sent, nothing can come back. A frame that a hold took back is written over.
-    for (let at = Math.max(this.#sentUntil, from - this.#sent.length); at < from; at++) this.#sent[at & 8191] = 0;
+    for (let at = Math.max(this.#sentUntil, from - this.#sent.length); at < from; at++) this.#sent[at & (SENT - 1)] = 0;
     for (let at = 0; at < FRAME; at++) {
       const sample = this.#average(pcm, at);
-      this.#sent[(from + at) & 8191] = sample - EMPHASIS * this.#lastSent;
+      this.#sent[(from + at) & (SENT - 1)] = sample - EMPHASIS * this.#lastSent;
       this.#lastSent = sample;
     }
     this.#sentUntil = from + FRAME;
@@ -77,13 +106,14 @@ export class EchoDetector {
       this.#forget();
       return false;
     }
+    const { incoming } = this.#desk;
     let power = 0;
     let energy = 0;
     for (let at = 0; at < FRAME; at++) {
       const average = this.#average(pcm, at);
       const sample = average - EMPHASIS * this.#lastHeard;
       this.#lastHeard = average;
-      this.#incoming[at] = sample;
+      incoming[at] = sample;
       energy += sample * sample;
       power += average * average;
     }
@@ -101,56 +131,56 @@ export class EchoDetector {
   }
 
   #compare(end: number, energy: number): void {
+    const { machine, reference, products, places } = this.#desk;
     const first = end - FRAME - LAGS;
     for (let at = 0; at < LAGS + FRAME; at++) {
       const place = first + at;
-      this.#reference[at] = place < 0 || place >= this.#sentUntil ? 0 : (this.#sent[place & 8191] as number);
+      reference[at] = place < 0 || place >= this.#sentUntil ? 0 : (this.#sent[place & (SENT - 1)] as number);
     }
     this.#energy = this.#energy * FADE + energy;
+    const [before, energies] = [this.#products, this.#energies];
     let power = 0;
-    for (let at = LAGS; at < LAGS + FRAME; at++) power += (this.#reference[at] as number) ** 2;
-    for (let lag = 0; lag < LAGS; lag++) {
-      const from = LAGS - lag;
-      let product = 0;
-      for (let at = 0; at < FRAME; at++)
-        product += (this.#incoming[at] as number) * (this.#reference[from + at] as number);
-      this.#products[lag] = (this.#products[lag] as number) * FADE + product;
-      this.#energies[lag] = (this.#energies[lag] as number) * FADE + power;
-      power += (this.#reference[from - 1] as number) ** 2 - (this.#reference[from + FRAME - 1] as number) ** 2;
+    for (let at = 0; at < FRAME; at++) power += (reference[at] as number) ** 2;
+    for (let at = 0; at < LAGS; at++) {
+      // Of the frame that begins at this place: not that of no lag at all, which no line has.
+      products[at] = (before[at] as number) * FADE;
+      energies[at] = (energies[at] as number) * FADE + power;
+      power += (reference[at + FRAME] as number) ** 2 - (reference[at] as number) ** 2;
     }
+    machine.add({ ...places, rows: LAGS, length: FRAME, stride: 1 });
+    before.set(products);
   }
 
   #look(): void {
     let best = 0;
-    let lag = 0;
+    let place = 0;
     for (let at = 0; at < LAGS; at++) {
       const score = this.#score(at);
-      if (score > best) {
-        best = score;
-        lag = at;
-      }
+      if (score < best) continue;
+      best = score;
+      place = at;
     }
     if (best < FOUND) return;
-    this.#lag = lag;
-    this.#gain = this.#energy / Math.max(1, this.#energies[lag] as number);
+    this.#lag = LAGS - place;
+    this.#gain = this.#energy / Math.max(1, this.#energies[place] as number);
   }
 
-  #score(lag: number): number {
-    return (
-      Math.abs(this.#products[lag] as number) / Math.sqrt(1 + this.#energy * Math.max(0, this.#energies[lag] as number))
-    );
+  #score(place: number): number {
+    const energy = Math.max(0, this.#energies[place] as number);
+    return Math.abs(this.#products[place] as number) / Math.sqrt(1 + this.#energy * energy);
   }
 
   /** This one frame against what was played at the known lag, or a little before and after it. */
   #comesBack(energy: number): boolean {
+    const { incoming, reference } = this.#desk;
     const known = this.#lag ?? 0;
-    for (let lag = Math.max(0, known - NEAR_LAGS); lag <= Math.min(LAGS - 1, known + NEAR_LAGS); lag++) {
+    for (let lag = Math.max(0, known - NEAR_LAGS); lag <= Math.min(LAGS, known + NEAR_LAGS); lag++) {
       const from = LAGS - lag;
       let product = 0;
       let power = 0;
       for (let at = 0; at < FRAME; at++) {
-        const played = this.#reference[from + at] as number;
-        product += (this.#incoming[at] as number) * played;
+        const played = reference[from + at] as number;
+        product += (incoming[at] as number) * played;
         power += played * played;
       }
       if (energy > power * this.#gain * LOUDER) continue;

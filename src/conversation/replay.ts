@@ -6,11 +6,19 @@ const QUIET_DBOV = -55;
 const QUIET_FRAMES = 75;
 // What is louder is likely to be speech.
 const LOUD_DBOV = -40;
+// As many as a caller who has said something leaves behind.
+const FREE_FRAMES = 100;
+
+interface Kept extends Frame {
+  loud: boolean;
+}
 
 /** The caller's last seconds, as far as no recogniser has given its final words for them. Times count all that was ever added, in ms. */
 export class Replay {
   readonly #limit: number;
-  readonly #frames: (Frame & { readonly loud: boolean })[] = [];
+  readonly #frames: Kept[] = [];
+  /** Frames that are not needed any more, for those that come. */
+  readonly #free: Kept[] = [];
   #addedMs = 0;
   #quiet = 0;
   /** Audio without its final words was forgotten, because there was too much of it. */
@@ -41,7 +49,7 @@ export class Replay {
   /** Copies. `open`: the caller is known to be in the middle of something. */
   add(frame: Frame, { open }: { open: boolean }): void {
     const level = levelDbov(frame.pcm);
-    this.#frames.push({ pcm: frame.pcm.slice(), rate: frame.rate, loud: level > LOUD_DBOV });
+    this.#frames.push(this.#keep(frame, level > LOUD_DBOV));
     this.#addedMs += FRAME_MS;
     this.#quiet = level < QUIET_DBOV ? this.#quiet + 1 : 0;
     // Silence before a word need not be heard twice.
@@ -57,7 +65,17 @@ export class Replay {
     this.lossy = false;
   }
 
+  #keep({ pcm, rate }: Frame, loud: boolean): Kept {
+    const used = this.#free.pop();
+    if (used?.rate !== rate || used.pcm.length !== pcm.length) return { pcm: pcm.slice(), rate, loud };
+    used.pcm.set(pcm);
+    used.loud = loud;
+    return used;
+  }
+
   #forget(count: number): void {
-    if (count > 0) this.#frames.splice(0, count);
+    if (count <= 0) return;
+    const free = this.#frames.splice(0, count);
+    if (this.#free.length < FREE_FRAMES) this.#free.push(...free.slice(0, FREE_FRAMES - this.#free.length));
   }
 }

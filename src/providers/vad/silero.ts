@@ -5,7 +5,8 @@ import { Thread } from "../thread.ts";
 import { fvadOptions } from "./fvad.ts";
 import { loadFvad } from "./fvad-library.ts";
 import { SileroDetector } from "./silero-detector.ts";
-import type { SileroQuestion, SileroVerdict } from "./silero-worker.ts";
+import { Questions } from "./silero-questions.ts";
+import type { SileroQuestions, SileroVerdict } from "./silero-worker.ts";
 
 const schema = z.strictObject({
   ...fvadOptions,
@@ -32,17 +33,20 @@ export const silero: ProviderModule<"vad", typeof schema> = {
 function createSilero(options: z.output<typeof schema>, { clock, log }: ProviderContext): VoiceActivity {
   const library = loadFvad();
   const detectors = new Map<number, SileroDetector>();
-  const thread = new Thread<SileroQuestion, SileroVerdict>({
+  const thread = new Thread<SileroQuestions, readonly SileroVerdict[]>({
     script: new URL("./silero-worker", import.meta.url),
     name: "silero",
     clock,
     log,
-    onMessage: ({ detector, serial, speech }) => detectors.get(detector)?.verdict(serial, speech),
+    onMessage: (verdicts) => {
+      for (const { detector, serial, speech } of verdicts) detectors.get(detector)?.verdict(serial, speech);
+    },
     onDeath: () => {
       for (const detector of detectors.values()) detector.lost();
     },
   });
-  warmUp(thread);
+  const questions = new Questions((message) => thread.post(message, [message.pcm.buffer as ArrayBuffer]));
+  warmUp(questions);
   let lastId = WARM_UP;
   return {
     name: "silero",
@@ -53,10 +57,10 @@ function createSilero(options: z.output<typeof schema>, { clock, log }: Provider
         ...options,
         rate,
         fvad: library.open({ rate, mode: options.mode }),
-        ask: (pcm, { serial, restart }) => thread.post({ detector: id, rate, serial, restart, pcm }, [pcm.buffer]),
+        ask: (pcm, { serial, restart }) => questions.ask({ detector: id, rate, serial, restart }, pcm),
         onClose: () => {
           detectors.delete(id);
-          thread.post({ detector: id, rate, serial: 0, restart: false, pcm: undefined });
+          questions.ask({ detector: id, rate, serial: 0, restart: false }, NOTHING);
         },
       });
       detectors.set(id, detector);
@@ -67,12 +71,13 @@ function createSilero(options: z.output<typeof schema>, { clock, log }: Provider
 }
 
 const WARM_UP = 0;
+const NOTHING = new Int16Array(0);
 
 /** Loads the model and lets the compiler see it before the first caller does. */
-function warmUp(thread: Thread<SileroQuestion, SileroVerdict>): void {
+function warmUp(questions: Questions): void {
   for (const rate of [8000, 16_000] as const) {
     const pcm = new Int16Array(rate === 16_000 ? 512 : 256);
-    for (let serial = 0; serial < 20; serial++) thread.post({ detector: WARM_UP, rate, serial, restart: false, pcm });
-    thread.post({ detector: WARM_UP, rate, serial: 0, restart: false, pcm: undefined });
+    for (let serial = 0; serial < 20; serial++) questions.ask({ detector: WARM_UP, rate, serial, restart: false }, pcm);
+    questions.ask({ detector: WARM_UP, rate, serial: 0, restart: false }, NOTHING);
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
 import { type SampleRate, samplesPerFrame } from "../../../src/audio/frame.ts";
@@ -7,8 +8,9 @@ import { silero } from "../../../src/providers/vad/silero.ts";
 import { SileroDetector } from "../../../src/providers/vad/silero-detector.ts";
 import { SileroModel } from "../../../src/providers/vad/silero-model.ts";
 import { SileroNet } from "../../../src/providers/vad/silero-net.ts";
+import { Questions } from "../../../src/providers/vad/silero-questions.ts";
 import { readSileroWeights } from "../../../src/providers/vad/silero-weights.ts";
-import type { SileroQuestion, SileroVerdict } from "../../../src/providers/vad/silero-worker.ts";
+import type { SileroVerdict } from "../../../src/providers/vad/silero-worker.ts";
 import { context } from "../contract/context.ts";
 import { describeVoiceActivity } from "../contract/vad.ts";
 import { rattle, speechAt } from "../support/sounds.ts";
@@ -119,21 +121,29 @@ test("the thread says what the network says, for two callers whose windows alter
   const quiet = new Int16Array(256);
   const windows = Array.from({ length: 12 }, (_, i) => pcm.slice(i * 256, i * 256 + 256));
   const verdicts: SileroVerdict[] = [];
+  let messages = 0;
   const all = new Promise<void>((resolve, reject) => {
     worker.on("error", reject);
-    worker.on("message", (verdict: SileroVerdict) => {
-      if (verdicts.push(verdict) === windows.length * 2) resolve();
+    worker.on("message", (answers: SileroVerdict[]) => {
+      if (verdicts.push(...answers) === windows.length * 2) resolve();
     });
   });
-  windows.forEach((window, serial) => {
+  const questions = new Questions((message) => {
+    worker.postMessage(message);
+    messages += 1;
+    return true;
+  });
+  for (const [serial, window] of windows.entries()) {
     for (const [detector, sound] of [
       [1, window],
       [2, quiet],
-    ] as const) {
-      worker.postMessage({ detector, rate: 8000, serial, restart: serial === 0, pcm: sound } satisfies SileroQuestion);
-    }
-  });
+    ] as const)
+      questions.ask({ detector, rate: 8000, serial, restart: serial === 0 }, sound);
+    // What is asked in one round of the event loop goes in one message.
+    if (serial % 3 === 2) await setImmediate();
+  }
   await all;
+  expect(messages).toBe(4);
   await worker.terminate();
   const net = new SileroNet(model);
   const expected = windows.map((window) => net.next(window));

@@ -1,0 +1,41 @@
+import type { SileroQuestion, SileroQuestions } from "./silero-worker.ts";
+
+/**
+ * What all callers ask in one round of the event loop goes to the thread in one message: a message costs more than most of the
+ * questions in it, and under load many frames come in one round.
+ */
+export class Questions {
+  readonly #post: (message: SileroQuestions) => boolean;
+  #questions: SileroQuestion[] = [];
+  #audio: Int16Array[] = [];
+  #samples = 0;
+  /** The thread took the last message. */
+  #taken = true;
+
+  constructor(post: (message: SileroQuestions) => boolean) {
+    this.#post = post;
+  }
+
+  /** False: the thread did not take what was asked last, and is unlikely to take this. It is asked all the same. */
+  ask(question: Omit<SileroQuestion, "samples">, pcm: Int16Array): boolean {
+    if (this.#questions.length === 0) setImmediate(this.#send);
+    this.#questions.push({ ...question, samples: pcm.length });
+    this.#audio.push(pcm);
+    this.#samples += pcm.length;
+    return this.#taken;
+  }
+
+  readonly #send = (): void => {
+    const pcm = new Int16Array(this.#samples);
+    let at = 0;
+    for (const part of this.#audio) {
+      pcm.set(part, at);
+      at += part.length;
+    }
+    const questions = this.#questions;
+    this.#questions = [];
+    this.#audio = [];
+    this.#samples = 0;
+    this.#taken = this.#post({ questions, pcm });
+  };
+}
