@@ -1,6 +1,5 @@
 import { fourier } from "../../audio/fourier.ts";
 import { ProductMachine } from "../../audio/products.ts";
-import type { SileroMemory } from "./silero-net.ts";
 import type { SileroWeights } from "./silero-weights.ts";
 
 const BLOCKS = 4;
@@ -15,6 +14,14 @@ interface Layer {
   readonly weights: number;
   readonly bias: Float32Array;
   readonly length: number;
+}
+
+/** What the network remembers of one caller. */
+export interface SileroMemory {
+  /** The last eighth of the window before. */
+  readonly context: Float32Array;
+  readonly cells: Float32Array;
+  readonly said: Float32Array;
 }
 
 /** The network of one rate, for all callers of a thread: its weights, and room to work. What a caller has said stands in `SileroNet`. */

@@ -1,14 +1,6 @@
-import type { SileroModel } from "./silero-model.ts";
+import type { SileroMemory, SileroModel } from "./silero-model.ts";
 
 const CELLS = 128;
-
-/** What the network remembers of one caller. */
-export interface SileroMemory {
-  /** The last eighth of the window before. */
-  readonly context: Float32Array;
-  readonly cells: Float32Array;
-  readonly said: Float32Array;
-}
 
 /**
  * One caller's Silero v6 network: 32 ms windows in, the probability of speech out. It remembers what it heard (a recurrent

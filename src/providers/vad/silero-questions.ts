@@ -1,3 +1,4 @@
+import { setImmediate as afterThisRound } from "node:timers";
 import type { SileroQuestion, SileroQuestions } from "./silero-worker.ts";
 
 /**
@@ -18,7 +19,7 @@ export class Questions {
 
   /** False: the thread did not take what was asked last, and is unlikely to take this. It is asked all the same. */
   ask(question: Omit<SileroQuestion, "samples">, pcm: Int16Array): boolean {
-    if (this.#questions.length === 0) setImmediate(this.#send);
+    if (this.#questions.length === 0) afterThisRound(this.#send);
     this.#questions.push({ ...question, samples: pcm.length });
     this.#audio.push(pcm);
     this.#samples += pcm.length;
