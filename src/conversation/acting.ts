@@ -29,6 +29,7 @@ export class Acting {
   readonly #options: ActingOptions;
   readonly #abort = new AbortController();
   #requests: readonly ToolRequest[] = [];
+  #ahead: readonly ToolRequest[] = [];
   #rounds = 0;
 
   constructor(options: ActingOptions) {
@@ -43,6 +44,12 @@ export class Acting {
   /** What the last reply asked for. */
   asked(requests: readonly ToolRequest[]): void {
     this.#requests = requests.slice(0, MAX_TOOLS_A_REPLY);
+    this.#ahead = this.#requests;
+  }
+
+  /** What is still to be done, in its order. */
+  get ahead(): readonly ToolRequest[] {
+    return this.#ahead;
   }
 
   /** Longer than this it takes only when something is broken. */
@@ -59,14 +66,18 @@ export class Acting {
       leave({ next: "menu", reason: "tools" });
       return;
     }
-    for (const request of this.#requests) {
+    for (const [index, request] of this.#requests.entries()) {
+      this.#ahead = this.#requests.slice(index + 1);
       this.#attend(request);
       const outcome = await runTool(tools, request, { clock, log, toolMs: this.#toolMs(request), signal });
       if (signal.aborted) return;
       if ("next" in outcome) {
+        this.#ahead = [];
         leave(outcome.next);
         return;
       }
+      // What the caller answered to a tool is as good as words.
+      if (this.#find(request)?.attends) this.#rounds = 0;
       guard(() => result(request, outcome.result));
     }
     guard(done);

@@ -1,3 +1,4 @@
+import type { Collector } from "./collector.ts";
 import type { ConversationLimits } from "./limits.ts";
 
 /** Sentences that the agent says of itself, whatever the model does. Spoken in the agent's voice, so that a cache can hold them. */
@@ -20,6 +21,9 @@ export interface AgentPrompts {
   readonly goOn: string;
 }
 
+/** Who takes callers that want a person. */
+export type Human = { readonly target: string } | "menu";
+
 /** Who answers. Frozen data out of the agent's file: a reload makes a new one, and running calls keep theirs. */
 export interface Agent {
   readonly name: string;
@@ -37,6 +41,10 @@ export interface Agent {
   readonly hints: readonly string[];
   /** The names that calls may be transferred to: extensions of the dialplan's own list. Empty: no transfer. */
   readonly targets: readonly string[];
+  /** What it may ask callers to press. */
+  readonly collectors: readonly Collector[];
+  /** Where the key 0 leads: one of the targets, or the menu. Undefined: nowhere, it is a key like any other. */
+  readonly human: Human | undefined;
   /** Where this agent is stricter or more patient than the service. */
   readonly limits?: Partial<ConversationLimits>;
 }
@@ -103,6 +111,8 @@ export function defineAgent(
     prompt: "",
     hints: [],
     targets: [],
+    collectors: [],
+    human: undefined,
     ...given,
     language,
     prompts: Object.freeze({ ...promptsFor(language), ...given.prompts }),

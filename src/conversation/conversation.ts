@@ -5,11 +5,14 @@ import type { Leg, Next } from "../call/engine.ts";
 import type { Course, CourseWriter } from "../call/journal.ts";
 import { Acting } from "./acting.ts";
 import type { Agent } from "./agent.ts";
+import { collectDigits, keypadOf } from "./collect-digits.ts";
 import type { TurnChoice } from "./completeness.ts";
 import { openDialogue, type SpeechChoice, type SpokenDialogue, whileSpoken } from "./dialogue.ts";
-import type { ReplyKind } from "./exchange.ts";
+import type { Asked, ReplyKind } from "./exchange.ts";
 import { type Filler, fillingIn } from "./filler.ts";
 import { Floor } from "./floor.ts";
+import { humanNext, humanRequest, wantsHuman } from "./human.ts";
+import type { Keypad } from "./keypad.ts";
 import type { ConversationLimits } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { Loudness } from "./loudness.ts";
@@ -29,6 +32,7 @@ import { Speaker } from "./speaker.ts";
 import { takeUp } from "./taking-up.ts";
 import { callTools, type MoreTools, type Tool } from "./tools.ts";
 import type { TurnEffect, TurnState } from "./turns.ts";
+import { Vault } from "./vault.ts";
 import { Waiting } from "./waiting.ts";
 
 export interface ConversationProviders {
@@ -44,7 +48,7 @@ export interface ConversationProviders {
 
 export interface ConverseOptions {
   readonly media: MediaStream;
-  readonly leg: Pick<Leg, "events"> & Partial<Pick<Leg, "sendDtmf" | "id" | "from" | "did" | "to">>;
+  readonly leg: Pick<Leg, "events"> & Partial<Pick<Leg, "sendDtmf" | "id" | "from" | "did" | "to" | "recording">>;
   readonly agent: Agent;
   readonly providers: ConversationProviders;
   readonly clock: Clock;
@@ -83,6 +87,8 @@ class Conversation {
   readonly #tools: readonly Tool[];
   readonly #loudness = new Loudness();
   readonly #acting: Acting;
+  readonly #vault = new Vault();
+  readonly #keypad: Keypad;
   readonly #ended = Promise.withResolvers<Next>();
   readonly #listener: Listener;
   readonly #waiting: Waiting;
@@ -99,7 +105,12 @@ class Conversation {
     const limits = whileSpoken({ ...options.limits, ...agent.limits }, () => this.#dialogue);
     this.#options = options;
     this.#limits = limits;
-    this.#tools = [...callTools(agent, options), ...(options.tools?.(options) ?? [])];
+    this.#tools = [
+      ...callTools(agent, options),
+      ...collectDigits({ ...options, vault: this.#vault, keypad: () => this.#keypad }),
+      ...(options.tools?.({ ...options, vault: this.#vault }) ?? []),
+    ];
+    this.#keypad = keypadOf({ ...options, limits, speaker: () => this.#speaker, acting: () => this.#acting });
     this.#waiting = new Waiting({ media, clock, afterMs: limits.musicMs, ...fillingIn(options, limits) });
     this.#acting = new Acting({
       ...options,
@@ -161,6 +172,7 @@ class Conversation {
       patience: this.#patience,
       question: this.#question,
       speaker: this.#speaker,
+      keypad: this.#keypad,
       loudness: this.#loudness,
       guard: (run) => this.#guard(run),
       lost: (error) => {
@@ -189,6 +201,11 @@ class Conversation {
       return;
     }
     const how = takeUp(before, this.#speaker.history, agent.prompts);
+    this.#keypad.inherit();
+    if (how.type === "ask") {
+      this.#onDone(how.tools, "answer");
+      return;
+    }
     const now = clock.now();
     const asked = { voicedAt: undefined, decidedAt: now, askedAt: now };
     if (how.type === "say") this.#speaker.say(how.kind, how.text, asked, how.tools);
@@ -260,6 +277,7 @@ class Conversation {
   #onState(state: TurnState): void {
     if (state === "acting" || state === "thinking") this.#waiting.begin();
     else if (state !== "speaking") this.#waiting.end();
+    if (state === "speaking") this.#keypad.spoken();
     if (state === "settling") this.#patience.pauseOverAt = undefined;
     // What was prepared is for this pause: it is used when the pause is over, and thrown away when the caller goes on.
     if (state !== "settling" && state !== "thinking") this.#speaker.dropDraft();
@@ -291,7 +309,15 @@ class Conversation {
       this.#apologise();
       return;
     }
-    this.#speaker.answer(asked);
+    if (wantsHuman(this.#options.agent, this.#question)) this.#toHuman(asked);
+    else this.#speaker.answer(asked);
+  }
+
+  #toHuman(asked: Asked): void {
+    const { agent } = this.#options;
+    const request = humanRequest(agent);
+    if (request) this.#speaker.say("answer", agent.prompts.transfer, asked, [request]);
+    else this.#leave(humanNext(agent));
   }
 
   #say(kind: ReplyKind, text: string): void {
@@ -381,6 +407,7 @@ class Conversation {
     this.#opening?.cancel();
     this.#floor.close();
     this.#acting.close();
+    this.#vault.clear();
     try {
       this.#waiting.end();
       this.#speaker.close();

@@ -9,6 +9,7 @@ import type { Agent } from "./agent.ts";
 import { Ear, type EarEdge } from "./ear.ts";
 import type { Floor } from "./floor.ts";
 import { isBackChannel, takesFloor } from "./judge.ts";
+import type { Keypad } from "./keypad.ts";
 import type { ConversationLimits } from "./limits.ts";
 import type { Loudness } from "./loudness.ts";
 import type { ConversationObserver } from "./observer.ts";
@@ -31,6 +32,7 @@ export interface ListenerOptions {
   readonly patience: Patience;
   readonly question: Question;
   readonly speaker: Speaker;
+  readonly keypad: Keypad;
   readonly loudness: Loudness;
   /** Runs what may throw, and ends the conversation when it does. */
   readonly guard: (run: () => void) => void;
@@ -114,8 +116,9 @@ export class Listener {
 
   #hear(): void {
     const { ear } = this;
-    const frame = this.#frame;
-    if (!ear || !frame) return;
+    if (!ear || !this.#frame) return;
+    // What is pressed while the keypad is asked for is nobody else's, nor the sound of it.
+    const frame = this.#options.keypad.heard(this.#frame);
     if (this.#faxTone.push(frame.pcm)) this.#options.fax();
     // What comes back of our own words is nobody's, neither for voice activity nor for the recogniser.
     const echo = this.#echo.echo(frame.pcm, this.#options.clock.now());
@@ -233,6 +236,7 @@ export class Listener {
     const { question, clock, floor } = this.#options;
     const { ear } = this;
     if (event.type === "dtmf") {
+      if (this.#options.keypad.takes(event.digit)) return;
       question.press(event.digit, clock.now());
       this.#options.observer.key?.(event.digit);
       floor.take("digit");

@@ -2,6 +2,7 @@ import type { MediaStream } from "../audio/stream.ts";
 import type { Clock } from "../base/clock.ts";
 import type { CourseWriter } from "../call/journal.ts";
 import type { Agent } from "./agent.ts";
+import type { AsideHeard } from "./aside.ts";
 import { CourseTeller } from "./course.ts";
 import type { SpokenDialogue } from "./dialogue.ts";
 import { type Asked, type Exchange, type ReplyKind, turnOf } from "./exchange.ts";
@@ -211,6 +212,36 @@ export class Speaker {
     if (interrupted && bargeInMs !== undefined) this.#options.observer.bargeIn(bargeInMs);
     this.#record(exchange, { heardMs, heardText: exchange.reply.spoken.heard(heardMs), interrupted });
     return interrupted;
+  }
+
+  /** What the reply will ask for, as far as it is known. */
+  get ahead(): readonly ToolRequest[] {
+    return this.#exchange?.reply.tools ?? [];
+  }
+
+  /** The caller does already what the reply asks for: the rest of it is not said, and its tools are run. */
+  hasten(): void {
+    const exchange = this.#exchange;
+    const tools = exchange?.reply.tools ?? [];
+    if (!exchange || tools.length === 0) return;
+    const { spoken } = exchange.reply;
+    const whole = this.#late === exchange;
+    if (whole) this.#options.media.clear();
+    const heardMs = whole ? spoken.ms : exchange.reply.cancel();
+    this.#exchange = this.#late = this.#heldAt = undefined;
+    this.#unsure = false;
+    if (exchange.startMs === undefined) this.#commit(exchange);
+    this.#record(exchange, { heardMs, heardText: spoken.heard(heardMs), interrupted: false, tools });
+    this.#options.events.done(tools, exchange.kind);
+  }
+
+  /** A sentence that was said between a tool and the caller goes on record, and not to the model. */
+  aside(text: string, { startedAt, heardMs, heardText, cut }: AsideHeard): void {
+    const now = this.#options.clock.now();
+    const agent = { text, startMs: this.#since(startedAt ?? now), heardMs, heardText };
+    const caller = { text: "", startMs: this.#since(startedAt ?? now) };
+    this.#options.observer.turn({ index: this.turns, caller, agent, tools: [], latency: {}, interrupted: cut });
+    this.turns += 1;
   }
 
   #model(question: string, before = ""): Reply {

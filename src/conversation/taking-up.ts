@@ -1,16 +1,18 @@
 import type { Course } from "../call/journal.ts";
 import type { AgentPrompts } from "./agent.ts";
+import { COLLECT } from "./collector.ts";
 import { REPLY_KINDS, type ReplyKind } from "./exchange.ts";
 import type { History } from "./history.ts";
 import type { ToolRequest } from "./providers.ts";
 
 /**
  * How an interrupted conversation goes on. `say`: the sentence that was cut, or a word to a caller who was speaking.
- * `answer`: what was asked is answered, with `text` said first.
+ * `answer`: what was asked is answered, with `text` said first. `ask`: digits are asked for anew, of which nothing was kept.
  */
 export type TakingUp =
   | { readonly type: "say"; readonly kind: ReplyKind; readonly text: string; readonly tools: readonly ToolRequest[] }
-  | { readonly type: "answer"; readonly text: string; readonly question: string };
+  | { readonly type: "answer"; readonly text: string; readonly question: string }
+  | { readonly type: "ask"; readonly tools: readonly ToolRequest[] };
 
 // A tool may have done its work when the worker died, or not: it is not run twice, and the model is told so.
 const UNKNOWN = "The line was interrupted: whether this was done is unknown.";
@@ -29,7 +31,8 @@ export function takeUp(course: Course, history: History, prompts: AgentPrompts):
       open.delete(message.id);
     }
   }
-  for (const request of open.values()) history.tool(request, UNKNOWN);
+  const asking = [...open.values()].filter(({ name }) => name === COLLECT).slice(0, 1);
+  for (const request of open.values()) if (!asking.includes(request)) history.tool(request, UNKNOWN);
   const { interrupted, asISaid, goOn } = prompts;
   const { cut } = course;
   if (cut) {
@@ -38,6 +41,7 @@ export function takeUp(course: Course, history: History, prompts: AgentPrompts):
     const text = rest === "" ? `${interrupted} ${goOn}` : `${interrupted} ${asISaid} ${rest}`;
     return { type: "say", kind: kindOf(cut.kind), text, tools: cut.tools };
   }
+  if (asking.length > 0) return { type: "ask", tools: asking };
   if (course.asked !== "") return { type: "answer", text: interrupted, question: course.asked };
   if (open.size > 0) return { type: "answer", text: interrupted, question: "" };
   // Keys that the caller had begun to press are not asked for again.

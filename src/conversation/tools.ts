@@ -4,6 +4,7 @@ import type { Leg, Next } from "../call/engine.ts";
 import type { Agent } from "./agent.ts";
 import type { ConversationObserver } from "./observer.ts";
 import type { ToolDefinition, ToolRequest } from "./providers.ts";
+import type { Vault } from "./vault.ts";
 
 /** What a tool did: the call goes elsewhere, or the model is told a result. */
 export type ToolOutcome = { readonly next: Next } | { readonly result: string };
@@ -28,8 +29,16 @@ export interface ToolCall {
   readonly observer?: Pick<ConversationObserver, "note">;
 }
 
+/** What a tool beyond those that every agent has knows of its call. */
+export interface ToolScope extends ToolCall {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What tokens stand for. */
+  readonly vault: Pick<Vault, "reveal" | "redact">;
+}
+
 /** Tools beyond those that every agent has: made for one call, when it begins. */
-export type MoreTools = (call: ToolCall) => readonly Tool[];
+export type MoreTools = (scope: ToolScope) => readonly Tool[];
 
 /**
  * The tools that every agent has, as far as its file and this call allow: `transfer` to the named targets, `hang_up`,

@@ -21,7 +21,7 @@ export async function warmVoice({
   rates: readonly SampleRate[];
   signal: AbortSignal;
 }): Promise<void> {
-  const { greeting, prompts, voice, language } = agent;
+  const { greeting, prompts, collectors, voice, language } = agent;
   const texts = [
     greeting,
     ...prompts.noInput,
@@ -31,6 +31,7 @@ export async function warmVoice({
     prompts.transfer,
     `${prompts.interrupted} ${prompts.goOn}`,
     prompts.interrupted,
+    ...collectors.map(({ ask }) => ask),
   ].flatMap(piecesOf);
   for (const rate of rates) {
     if (signal.aborted) return;

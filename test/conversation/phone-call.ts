@@ -6,6 +6,7 @@ import type { TurnChoice } from "../../src/conversation/completeness.ts";
 import { converse } from "../../src/conversation/conversation.ts";
 import type { SpeechChoice } from "../../src/conversation/dialogue.ts";
 import { type ConversationLimits, defaultLimits } from "../../src/conversation/limits.ts";
+import type { MoreTools } from "../../src/conversation/tools.ts";
 import type { Turn } from "../../src/conversation/turn.ts";
 import { FakeEar, FakeVoiceActivity } from "../fakes/ear.ts";
 import { FakeLeg } from "../fakes/leg.ts";
@@ -32,6 +33,10 @@ export class PhoneCall {
   readonly callerWords: string[] = [];
   readonly turns: Turn[] = [];
   readonly bargeIns: number[] = [];
+  /** The keys that went on record. */
+  readonly keys: string[] = [];
+  /** What the agent may do beyond what every agent may. */
+  tools: MoreTools | undefined;
   /** What a journal would hold by now. */
   readonly journalled: CourseEvent[] = [];
   /** What another worker has left of this call. */
@@ -65,10 +70,12 @@ export class PhoneCall {
         agentWords: () => {},
         bargeIn: (ms) => void this.bargeIns.push(ms),
         turn: (turn) => void this.turns.push(turn),
+        key: (digit) => void this.keys.push(digit),
       },
       limits: { ...defaultLimits, ...limits },
       journal: { write: (event) => void this.journalled.push(event), end: () => undefined },
       ...(this.before && { before: this.before }),
+      ...(this.tools && { tools: this.tools }),
       signal: this.leg.signal,
     });
     this.#ended = ended.then((next) => {
@@ -91,6 +98,14 @@ export class PhoneCall {
       this.ear.hear(word);
     }
     return this.clock.now();
+  }
+
+  /** Presses keys, one every `everyMs`. */
+  async press(keys: string, everyMs = 200): Promise<void> {
+    for (const key of keys) {
+      this.leg.press(key);
+      await this.clock.advance(everyMs);
+    }
   }
 
   /** A sound without words. */

@@ -72,6 +72,8 @@ export class FakeEar implements SpeechToText {
   confidence: number | undefined;
   opened = 0;
   frames = 0;
+  /** Is given every frame, where somebody wants to look at them. */
+  onFrame: ((frame: Frame) => void) | undefined;
   finishes = 0;
   #transcripts: BoundedQueue<Transcript> | undefined;
   #words: string[] = [];
@@ -107,8 +109,9 @@ export class FakeEar implements SpeechToText {
     this.#transcripts = transcripts;
     signal.addEventListener("abort", () => transcripts.close(), { once: true });
     return {
-      push: () => {
+      push: (frame) => {
         this.frames += 1;
+        this.onFrame?.(frame);
       },
       finish: () => {
         this.finishes += 1;

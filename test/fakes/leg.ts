@@ -1,6 +1,7 @@
 import type { MediaStream } from "../../src/audio/stream.ts";
 import { BoundedQueue } from "../../src/base/queue.ts";
 import type { HangupCause, Leg, LegEvent, Next } from "../../src/call/engine.ts";
+import type { Recording } from "../../src/call/recording.ts";
 
 /** A call that was lent by nobody. */
 export class FakeLeg implements Leg {
@@ -22,6 +23,7 @@ export class FakeLeg implements Leg {
   /** What the dialplan was told, in order. */
   readonly given: Next[] = [];
   readonly sent: string[] = [];
+  recording?: Recording;
 
   constructor({ media, codec = "ulaw" }: { media: () => Promise<MediaStream>; codec?: string }) {
     this.codec = codec;

@@ -20,6 +20,8 @@ export class FakeMedia implements MediaStream {
   #seed = 1;
   /** What the caller heard of the agent: the first sample of each frame of speech, with its time. */
   readonly heard: { readonly atMs: number; readonly sample: number }[] = [];
+  /** What the caller's phone sends in place of what it hears, frame by frame. */
+  readonly #sending: Int16Array[] = [];
   /** How many frames of music the caller heard, but for those that begin with a quiet sample. */
   music = 0;
   closed = false;
@@ -42,6 +44,16 @@ export class FakeMedia implements MediaStream {
   sound(ms: number, level = 6_000): void {
     this.#sound = level;
     this.#soundUntil = this.#clock.now() + ms;
+  }
+
+  /** The caller sends this sound: of a key, say. */
+  send(pcm: Int16Array): void {
+    const size = this.#caller.length;
+    for (let at = 0; at < pcm.length; at += size) {
+      const frame = new Int16Array(size);
+      frame.set(pcm.subarray(at, at + size));
+      this.#sending.push(frame);
+    }
   }
 
   get heardMs(): number {
@@ -90,6 +102,6 @@ export class FakeMedia implements MediaStream {
       this.#seed = (Math.imul(this.#seed, 1_664_525) + 1_013_904_223) | 0;
       this.#caller[at] = this.#seed < 0 ? -level : level;
     }
-    this.#listener({ pcm: this.#caller, rate: this.rate });
+    this.#listener({ pcm: this.#sending.shift() ?? this.#caller, rate: this.rate });
   }
 }
