@@ -95,14 +95,30 @@ function checkModel(
 }
 
 /** A transfer to a name that the agent may not use would only be found out by a caller. */
-function checkTargets({ script, targets }: AgentSettings, file: YamlFile, context: AgentContext): void {
-  if (script === undefined) return;
-  for (const { target, path } of context.catalogue.targetsOf(script)) {
-    if (targets.includes(target)) continue;
-    const likely = nearest(target, targets);
-    const allowed =
-      targets.length > 0 ? `one of targets: ${targets.join(", ")}` : "a name that stands in targets, which is empty";
-    const problem = `${pathName(["script", ...path])}: found "${target}"; expected ${allowed}${likely ? `. Did you mean "${likely}"?` : ""}`;
-    context.faults.push({ file: file.path, ...file.placeOf(["script", ...path]), problem });
-  }
+function checkTargets(settings: AgentSettings, file: YamlFile, context: AgentContext): void {
+  const { script, targets, human, collectors } = settings;
+  const named: { target: string; path: readonly PropertyKey[] }[] = [];
+  if (script !== undefined)
+    for (const { target, path } of context.catalogue.targetsOf(script))
+      named.push({ target, path: ["script", ...path] });
+  if (typeof human === "string") named.push({ target: human, path: ["human"] });
+  for (const [name, { otherwise }] of Object.entries(collectors))
+    if (typeof otherwise === "object")
+      named.push({ target: otherwise.transfer, path: ["collectors", name, "otherwise", "transfer"] });
+  for (const { target, path } of named) checkName(target, { path, known: targets, list: "targets" }, file, context);
+}
+
+/** A name that must stand in a list of names: of targets, of collectors. */
+function checkName(
+  found: string,
+  { path, known, list }: { path: readonly PropertyKey[]; known: readonly string[]; list: string },
+  file: YamlFile,
+  { faults }: AgentContext,
+): void {
+  if (known.includes(found)) return;
+  const likely = nearest(found, known);
+  const allowed =
+    known.length > 0 ? `one of ${list}: ${known.join(", ")}` : `a name that stands in ${list}, which is empty`;
+  const problem = `${pathName(path)}: found "${found}"; expected ${allowed}${likely ? `. Did you mean "${likely}"?` : ""}`;
+  faults.push({ file: file.path, ...file.placeOf(path), problem });
 }

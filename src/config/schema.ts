@@ -1,15 +1,7 @@
 import { z } from "zod";
 import { whyNoPattern } from "../call/recording-path.ts";
-
-/** Names go into file names, dialplan arguments and metrics: small letters, digits, "-" and "_", from a letter on. */
-const nameOf = (what: string) =>
-  z
-    .string()
-    .regex(/^[a-z][a-z0-9_-]{0,31}$/, "a name: small letters, digits, - and _, beginning with a letter, 32 at most")
-    .describe(what);
-
-const text = (what: string, max: number) => z.string().min(1).max(max).describe(what);
-const whole = (what: string, min: number, max: number) => z.int().min(min).max(max).describe(what);
+import { collectorsSchema, humanSchema } from "./collectors.ts";
+import { nameOf, targetOf, text, whole } from "./names.ts";
 
 /** The limits of a call. An agent file may tighten or widen them for its own calls. */
 const callLimits = {
@@ -303,18 +295,14 @@ export function agentSchema(script: z.ZodType) {
     prompt: text("What a language model is told about its work.", 50_000).optional(),
     script: script.describe("What the scripted agent says.").optional(),
     targets: z
-      .array(
-        z
-          .string()
-          .regex(
-            /^[a-z][a-z0-9_]{0,31}$/,
-            "a target's name: small letters, digits and _, beginning with a letter, 32 at most",
-          )
-          .describe("A named target of the dialplan."),
-      )
+      .array(targetOf("A named target of the dialplan."))
       .max(50)
       .describe("Where this agent may transfer a call to: `sales` is the dialplan's SIDETONE_TARGET_SALES.")
       .default([]),
+    human: humanSchema,
+    collectors: collectorsSchema
+      .describe("Numbers that callers are asked to press: a name, and how. See docs/keypad.md.")
+      .default({}),
     prompts: z
       .strictObject({
         noInput: z

@@ -3,7 +3,7 @@ import type { Agent } from "./agent.ts";
 import type { ToolRequest } from "./providers.ts";
 import type { Question } from "./question.ts";
 
-const HUMAN_KEY = "0";
+export const HUMAN_KEY = "0";
 
 /** The caller has pressed 0 and nothing else: nobody's question is answered by that, where the agent does not say so. */
 export const wantsHuman = ({ human }: Agent, { text, digits, words }: Question): boolean =>

@@ -1,9 +1,12 @@
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { AgentConfig, Config } from "../config/config.ts";
-import { type Agent, defineAgent } from "../conversation/agent.ts";
+import { type Agent, defineAgent, type Human } from "../conversation/agent.ts";
+import type { Collector } from "../conversation/collector.ts";
 import type { ConversationProviders } from "../conversation/conversation.ts";
 import { Filler } from "../conversation/filler.ts";
+import { HUMAN_KEY } from "../conversation/human.ts";
+import { keypadWords } from "../conversation/keypad-words.ts";
 import { type ConversationLimits, defaultLimits } from "../conversation/limits.ts";
 import { warmVoice } from "../conversation/warm.ts";
 import type { ProviderContext } from "../providers/module.ts";
@@ -135,8 +138,31 @@ export function agentOf(settings: AgentConfig, hints: readonly string[], ladder:
     },
     hints,
     targets: settings.targets,
+    collectors: collectorsOf(settings),
+    human: humanOf(settings, hints),
     limits: limitsOf(settings, ladder),
   });
+}
+
+/** Where a script answers the key itself, it keeps it. */
+function humanOf({ human, targets }: AgentConfig, hints: readonly string[]): Human | undefined {
+  if (human === false || (human === undefined && hints.includes(HUMAN_KEY))) return undefined;
+  if (human !== undefined) return { target: human };
+  return targets.includes(OPERATOR) ? { target: OPERATOR } : "menu";
+}
+
+const OPERATOR = "operator";
+
+function collectorsOf({ collectors, language }: AgentConfig): readonly Collector[] {
+  const words = keypadWords(language);
+  return Object.entries(collectors).map(([name, { firstSeconds, betweenSeconds, wrong, nothing, ...collector }]) => ({
+    ...collector,
+    name,
+    wrong: wrong ?? words.wrong,
+    nothing: nothing ?? words.nothing,
+    firstMs: firstSeconds * 1000,
+    betweenMs: betweenSeconds * 1000,
+  }));
 }
 
 const listOf = (text: string | readonly string[]): readonly string[] => (typeof text === "string" ? [text] : text);
