@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { ANSWER } from "./worker/words.ts";
+import { ANSWER, NEAR_ANSWER } from "./worker/words.ts";
 
 const LONG = [
   "We are open from nine in the morning until six in the evening, Monday to Friday, and on Saturday until noon, and the doctors see patients without an appointment in the first two hours of every day, so please come early if you can.",
@@ -34,6 +34,22 @@ const cloud = {
   prompt: "You answer the telephone of a clinic.",
 };
 
+/** The same, with quick providers near by: a recogniser that says itself when a turn is over, and one that waits to be asked. */
+const eager = {
+  ...cloud,
+  name: "eager",
+  numbers: ["4410"],
+  greeting: NEAR_ANSWER,
+  stt: "near-eager-ears",
+  llm: "near-model",
+  tts: "near-voice",
+};
+const plain = { ...eager, name: "plain", numbers: ["4420"], stt: "near-ears" };
+
+/** Where those two are reached. */
+export const EAGER_NUMBER = "4410";
+export const PLAIN_NUMBER = "4420";
+
 /** Where the agent with the providers of fixed latencies is reached. */
 export const CLOUD_NUMBER = "4400";
 
@@ -41,4 +57,6 @@ export const CLOUD_NUMBER = "4400";
 export const agents: Readonly<Record<string, string>> = {
   "talker.yaml": stringify(talker),
   "cloud.yaml": stringify(cloud),
+  "eager.yaml": stringify(eager),
+  "plain.yaml": stringify(plain),
 };

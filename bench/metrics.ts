@@ -2,6 +2,7 @@ import type { Metric } from "./metric.ts";
 import { bargeIn } from "./pbx/barge-in.ts";
 import { calm } from "./pbx/calm.ts";
 import { hangs, kills } from "./pbx/failover.ts";
+import { firstSound } from "./pbx/first-sound.ts";
 import { greeting } from "./pbx/greeting.ts";
 import { leak } from "./pbx/leak.ts";
 import { concurrent, setup } from "./pbx/load.ts";
@@ -26,6 +27,18 @@ export const metrics: readonly Metric[] = [
       { of: "p95", atMost: 40 },
     ],
     scenario: reply,
+  },
+  {
+    name: "eager_reply_ms",
+    what: "Last caller packet to first agent packet, in all, where the recogniser says that a turn is nearly over (quick providers: 60, 80 and 50 ms).",
+    aims: [{ of: "p95", atMost: 200 }],
+    scenario: firstSound,
+  },
+  {
+    name: "after_pause_ms",
+    what: "The same by silence alone, minus the pause, with the same providers one after the other (190 ms).",
+    aims: [{ of: "p95", atMost: 225 }],
+    scenario: firstSound,
   },
   {
     name: "barge_in_ms",

@@ -31,11 +31,17 @@ interface Question {
   readonly expectedMs: number;
 }
 
-function questionOf(): Question {
-  const [words, quiet] = [utterance(QUESTION, 8000), silence(8000)];
+/** A question to be said on a line at 8 kHz, and the pause after it in which voice activity makes sure that it is over. */
+export function saidOf(text: string): { readonly question: Int16Array; readonly pauseMs: number } {
+  const [words, quiet] = [utterance(text, 8000), silence(8000)];
   const question = new Int16Array(words.frames.length * 160);
   for (const [at, frame] of words.frames.entries()) question.set(new Int16Array(frame.buffer), at * 160);
-  return { question, expectedMs: pauseAfter(words, quiet, 8000) + PROVIDERS_MS };
+  return { question, pauseMs: pauseAfter(words, quiet, 8000) };
+}
+
+function questionOf(): Question {
+  const { question, pauseMs } = saidOf(QUESTION);
+  return { question, expectedMs: pauseMs + PROVIDERS_MS };
 }
 
 /** What our code, and the PBX's tick of 20 ms, add to the pause and to what the providers take. */

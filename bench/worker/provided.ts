@@ -6,6 +6,12 @@ interface ProvidersUp {
   readonly deepgram: string;
   readonly openai: string;
   readonly elevenlabs: string;
+  readonly near: {
+    readonly deepgram: string;
+    readonly flux: string;
+    readonly openai: string;
+    readonly elevenlabs: string;
+  };
 }
 
 /** So many connections are enough for all replies of a load test that are spoken at the same time. */
@@ -17,7 +23,7 @@ export async function startProviders({ undo, signal }: { undo: AsyncDisposableSt
   settings: Readonly<Record<string, unknown>>;
 }> {
   const child = startChild("providers.ts", undo);
-  const { deepgram, openai, elevenlabs } = await nextMessage<ProvidersUp, "up">(child, "up", signal);
+  const { deepgram, openai, elevenlabs, near } = await nextMessage<ProvidersUp, "up">(child, "up", signal);
   const settings = {
     ears: { type: "deepgram", url: deepgram, apiKey: "bench" },
     model: { type: "openai", baseUrl: openai, model: "fake" },
@@ -27,6 +33,15 @@ export async function startProviders({ undo, signal }: { undo: AsyncDisposableSt
       apiKey: "bench",
       voice: "anna",
       connections: VOICE_CONNECTIONS,
+    },
+    "near-ears": { type: "deepgram", url: near.deepgram, apiKey: "bench" },
+    "near-eager-ears": { type: "flux", url: near.flux, apiKey: "bench" },
+    "near-model": { type: "openai", baseUrl: near.openai, model: "fake" },
+    "near-voice": {
+      type: "elevenlabs",
+      baseUrl: near.elevenlabs.replace(/^http/, "ws"),
+      apiKey: "bench",
+      voice: "anna",
     },
   };
   return { child, settings };

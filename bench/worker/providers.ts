@@ -4,9 +4,12 @@
  */
 import { FakeDeepgram } from "../../test/fakes/providers/deepgram.ts";
 import { FakeElevenLabs } from "../../test/fakes/providers/elevenlabs-server.ts";
+import { FakeFlux } from "../../test/fakes/providers/flux.ts";
 import { FakeOpenAi } from "../../test/fakes/providers/openai-server.ts";
-import { LATENCY } from "./latency.ts";
-import { ANSWER, QUESTION } from "./words.ts";
+import { Understanding } from "../../test/fakes/providers/understanding.ts";
+import { LATENCY, NEAR } from "./latency.ts";
+import { utterance } from "./utterance.ts";
+import { ANSWER, NEAR_ANSWER, NEAR_QUESTION, QUESTION } from "./words.ts";
 
 const deepgram = await FakeDeepgram.start({
   apiKey: "bench",
@@ -19,5 +22,46 @@ openai.answer = () => ({ text: ANSWER });
 await openai.listen();
 const elevenlabs = new FakeElevenLabs({ firstMs: LATENCY.tts });
 await elevenlabs.listen();
+
+const near = {
+  deepgram: await FakeDeepgram.start({
+    apiKey: "bench",
+    transcripts: [NEAR_QUESTION],
+    finalMs: NEAR.stt,
+    partialMs: 200,
+  }),
+  flux: await FakeFlux.start({
+    apiKey: "bench",
+    transcripts: [NEAR_QUESTION],
+    eagerMs: NEAR.eager,
+    endMs: NEAR.stt,
+    finalMs: 0,
+    wholeMs: wholeMsOf(),
+  }),
+  openai: new FakeOpenAi({ firstMs: NEAR.llm }),
+  elevenlabs: new FakeElevenLabs({ firstMs: NEAR.tts }),
+};
+near.openai.answer = () => ({ text: NEAR_ANSWER });
+await near.openai.listen();
+await near.elevenlabs.listen();
+
 process.on("disconnect", () => process.exit(0));
-process.send?.({ type: "up", deepgram: deepgram.url, openai: openai.baseUrl, elevenlabs: elevenlabs.url });
+process.send?.({
+  type: "up",
+  deepgram: deepgram.url,
+  openai: openai.baseUrl,
+  elevenlabs: elevenlabs.url,
+  near: {
+    deepgram: near.deepgram.url,
+    flux: near.flux.url,
+    openai: near.openai.baseUrl,
+    elevenlabs: near.elevenlabs.url,
+  },
+});
+
+/** A tenth less than the whole question, which ends in a voiced word: what is loud is counted a little differently behind a PBX. */
+function wholeMsOf(): number {
+  const understanding = new Understanding(8000, { transcripts: [NEAR_QUESTION] });
+  for (const frame of utterance(NEAR_QUESTION, 8000).frames) understanding.push(new Int16Array(frame.buffer));
+  return understanding.loudMs * 0.9;
+}

@@ -39,6 +39,8 @@ export interface Agent {
   readonly prompts: AgentPrompts;
   /** Phrases that callers are expected to say, most wanted first. */
   readonly hints: readonly string[];
+  /** What else it says in the same words to many callers: spoken ahead like its prompts, where the voice keeps them. */
+  readonly texts: readonly string[];
   /** The names that calls may be transferred to: extensions of the dialplan's own list. Empty: no transfer. */
   readonly targets: readonly string[];
   /** What it may ask callers to press. */
@@ -110,6 +112,7 @@ export function defineAgent(
     pauseMs: DEFAULT_PAUSE_MS,
     prompt: "",
     hints: [],
+    texts: [],
     targets: [],
     collectors: [],
     human: undefined,

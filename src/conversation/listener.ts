@@ -111,7 +111,7 @@ export class Listener {
   close(): void {
     this.#closed = true;
     this.ear?.close();
-    this.#options.patience.completeness?.close();
+    this.#options.patience.close();
   }
 
   #hear(): void {
@@ -177,8 +177,10 @@ export class Listener {
   }
 
   #onWords({ turnEnd }: Transcript): void {
-    const { clock, question, patience, floor } = this.#options;
+    const { clock, question, patience, floor, loudness } = this.#options;
     const now = clock.now();
+    // Voice activity takes longer than such a recogniser to be sure that it is quiet: until then nobody talks over the answer who is not loud anew.
+    if (turnEnd) loudness.begin();
     question.startedAt ??= this.ear?.speaking ? this.ear.soundAt : now;
     // Words without an edge: voice activity missed them, or hears nothing but sound, and they are all we know of when the caller spoke.
     if (floor.state === "listening" || patience.noisy) patience.voicedAt = now;

@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import type { Agent } from "./agent.ts";
 import { Completeness, type TurnChoice } from "./completeness.ts";
 import type { Ear } from "./ear.ts";
@@ -25,6 +25,8 @@ export interface PatienceOptions {
 const EAR_CHECK_MS = 1_000;
 const VETO_MS = 300;
 const LONGEST_MS = 3_000;
+// Recognisers give partial words some four times a second: words that outlast one of those are likely to be the last.
+const STABLE_MS = 250;
 
 /** How long each state waits, and what it takes the waiting for. Every state in which the agent is silent has its timer here. */
 export class Patience {
@@ -44,6 +46,7 @@ export class Patience {
   #eager: boolean | undefined;
   /** "Mm-hm" was understood: the caller wants the agent to go on. */
   goOn = false;
+  #stable: Timer | undefined;
 
   constructor(options: PatienceOptions) {
     this.#options = options;
@@ -79,7 +82,7 @@ export class Patience {
       return;
     }
     if (ear && ear.pending === 0 && question.words.open) ear.finish();
-    if (ear?.pending === 0 && this.#eager !== false) speaker.prepare();
+    this.#prepare(ear?.pending ?? 0);
     const { language } = agent;
     // A recogniser that judges turns and does not think that this one is over knows better than silence does, for a while.
     const pauseMs = this.#eager === false ? Math.min(LONGEST_MS, agent.pauseMs * 2) : agent.pauseMs;
@@ -92,6 +95,22 @@ export class Patience {
     const finalsBy = pausedAt + Math.max(silenceMs, waitMs) + limits.sttWaitMs;
     if (dueAt > now) this.pauseOverAt = undefined;
     floor.wait(dueAt - now, () => this.#pauseOver(finalsBy));
+  }
+
+  /**
+   * The final words are not waited for: those that have not changed for a while are seldom others in the end, and then the reply to them
+   * is thrown away. A recogniser that judges turns says itself when it is time.
+   */
+  #prepare(pending: number): void {
+    const { clock, speaker, floor } = this.#options;
+    this.#stable?.cancel();
+    if (this.#eager === false) return;
+    const leftMs = pending === 0 ? 0 : this.wordsAt + STABLE_MS - clock.now();
+    if (leftMs <= 0) speaker.prepare();
+    else
+      this.#stable = clock.after(leftMs, () => {
+        if (floor.state === "settling") speaker.prepare();
+      });
   }
 
   /** What a model makes of the pause, where there is one and nobody who knows better. */
@@ -180,6 +199,12 @@ export class Patience {
   caller(): void {
     const { limits, floor } = this.#options;
     floor.wait(this.reask ? limits.reaskMs : limits.silenceMs, () => floor.take("nothing"));
+  }
+
+  /** May be called twice. */
+  close(): void {
+    this.#stable?.cancel();
+    this.completeness?.close();
   }
 
   /** For what has its own deadline, and in case that fails. */

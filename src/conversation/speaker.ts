@@ -8,6 +8,7 @@ import type { SpokenDialogue } from "./dialogue.ts";
 import { type Asked, type Exchange, type ReplyKind, turnOf } from "./exchange.ts";
 import { History } from "./history.ts";
 import { GO_ON } from "./ladder-model.ts";
+import { plain } from "./language.ts";
 import type { ConversationLimits } from "./limits.ts";
 import type { ConversationObserver } from "./observer.ts";
 import type { LanguageModel, ReplyPart, TextToSpeech, ToolRequest, Usage } from "./providers.ts";
@@ -103,9 +104,14 @@ export class Speaker {
   /** Starts the model and the voice on the words so far; nothing of it is heard until `answer`. */
   prepare(): void {
     const question = this.#options.question.text;
-    if (question === "" || this.#draft?.question === question || this.#options.dialogue?.alive) return;
+    if (question === "" || this.#isDrafted(question) || this.#options.dialogue?.alive) return;
     this.dropDraft();
     this.#draft = { question, reply: this.#model(question) };
+  }
+
+  /** The same words: a final may have capitals and marks that the partial had not. */
+  #isDrafted(question: string): boolean {
+    return this.#draft !== undefined && plain(this.#draft.question) === plain(question);
   }
 
   dropDraft(): void {
@@ -116,7 +122,7 @@ export class Speaker {
   /** Answers the question, with what was prepared for it if the words are still the same. */
   answer(asked: Asked, before = ""): void {
     const question = this.#options.question.text;
-    const draft = this.#draft?.question === question ? this.#draft.reply : undefined;
+    const draft = this.#isDrafted(question) ? this.#draft?.reply : undefined;
     if (draft) this.#draft = undefined;
     this.dropDraft();
     const owedWords = this.#options.dialogue?.alive ? this.#options.dialogue.owedWords : 0;

@@ -21,7 +21,7 @@ export async function warmVoice({
   rates: readonly SampleRate[];
   signal: AbortSignal;
 }): Promise<void> {
-  const { greeting, prompts, collectors, voice, language } = agent;
+  const { greeting, prompts, collectors, texts: more, voice, language } = agent;
   const texts = [
     greeting,
     ...prompts.noInput,
@@ -32,6 +32,7 @@ export async function warmVoice({
     `${prompts.interrupted} ${prompts.goOn}`,
     prompts.interrupted,
     ...collectors.map(({ ask }) => ask),
+    ...more,
   ].flatMap(piecesOf);
   for (const rate of rates) {
     if (signal.aborted) return;

@@ -9,6 +9,7 @@ import { HUMAN_KEY } from "../conversation/human.ts";
 import { keypadWords } from "../conversation/keypad-words.ts";
 import { type ConversationLimits, defaultLimits } from "../conversation/limits.ts";
 import { warmVoice } from "../conversation/warm.ts";
+import { textsOf } from "../providers/llm/scripted/script.ts";
 import type { ProviderContext } from "../providers/module.ts";
 import { type ForCall, Staff } from "./staff.ts";
 
@@ -137,6 +138,7 @@ export function agentOf(settings: AgentConfig, hints: readonly string[], ladder:
       ...(filler !== undefined && { filler: listOf(filler) }),
     },
     hints,
+    texts: textsOf(settings.script),
     targets: settings.targets,
     collectors: collectorsOf(settings),
     human: humanOf(settings, hints),

@@ -16,6 +16,9 @@ describe.skipIf(!ready)("the bench through the real Asterisk", () => {
     expect(figures.get("greeting_ms")).toMatchObject({ n: 1 });
     expect(figures.get("greeting_ms")?.max).toBeLessThan(3000);
     expect(Math.abs(figures.get("reply_overhead_ms")?.p50 ?? Number.NaN)).toBeLessThan(300);
+    expect(figures.get("eager_reply_ms")?.p50).toBeGreaterThan(100);
+    expect(figures.get("eager_reply_ms")?.p50).toBeLessThan(1000);
+    expect(figures.get("after_pause_ms")?.p50).toBeLessThan(1000);
     expect(figures.get("barge_in_ms")?.n).toBeGreaterThan(0);
     expect(figures.get("failover_kill_ms")?.max).toBeLessThan(2000);
     // A supervisor that did not kill it would not be noticed for as long as this.

@@ -6,6 +6,7 @@ import type { TurnChoice } from "../../src/conversation/completeness.ts";
 import { converse } from "../../src/conversation/conversation.ts";
 import type { SpeechChoice } from "../../src/conversation/dialogue.ts";
 import { type ConversationLimits, defaultLimits } from "../../src/conversation/limits.ts";
+import type { Usage } from "../../src/conversation/providers.ts";
 import type { MoreTools } from "../../src/conversation/tools.ts";
 import type { Turn } from "../../src/conversation/turn.ts";
 import { FakeEar, FakeVoiceActivity } from "../fakes/ear.ts";
@@ -37,6 +38,7 @@ export class PhoneCall {
   readonly keys: string[] = [];
   /** What the agent may do beyond what every agent may. */
   tools: MoreTools | undefined;
+  readonly usage: Usage[] = [];
   /** What a journal would hold by now. */
   readonly journalled: CourseEvent[] = [];
   /** What another worker has left of this call. */
@@ -71,6 +73,7 @@ export class PhoneCall {
         bargeIn: (ms) => void this.bargeIns.push(ms),
         turn: (turn) => void this.turns.push(turn),
         key: (digit) => void this.keys.push(digit),
+        usage: (usage) => void this.usage.push(usage),
       },
       limits: { ...defaultLimits, ...limits },
       journal: { write: (event) => void this.journalled.push(event), end: () => undefined },

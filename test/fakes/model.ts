@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/base/clock.ts";
-import type { LanguageModel, Message, ReplyPart, ToolDefinition } from "../../src/conversation/providers.ts";
+import type { LanguageModel, Message, ReplyPart, ToolDefinition, Usage } from "../../src/conversation/providers.ts";
 
 export type Answer = string | readonly ReplyPart[] | Error | "hang";
 
@@ -12,6 +12,8 @@ export class FakeModel implements LanguageModel {
   tools: readonly ToolDefinition[] = [];
   firstMs = 0;
   partMs = 0;
+  /** Whether it says what it took, also of a reply that was given up. */
+  bills = false;
   answer: (question: string, messages: readonly Message[]) => Answer = (question) => `You said ${question}.`;
 
   constructor(clock: Clock) {
@@ -20,7 +22,11 @@ export class FakeModel implements LanguageModel {
 
   async *reply(
     messages: readonly Message[],
-    { tools, signal }: { tools: readonly ToolDefinition[]; signal: AbortSignal },
+    {
+      tools,
+      signal,
+      onUsage,
+    }: { tools: readonly ToolDefinition[]; signal: AbortSignal; onUsage?: (usage: Usage) => void },
   ): AsyncGenerator<ReplyPart> {
     this.asked.push(messages);
     this.tools = tools;
@@ -37,6 +43,8 @@ export class FakeModel implements LanguageModel {
       }
     } catch (error) {
       if (!signal.aborted) throw error;
+    } finally {
+      if (this.bills) onUsage?.({ provider: this.name, inputTokens: 10, outputTokens: 5 });
     }
   }
 

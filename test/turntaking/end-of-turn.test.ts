@@ -82,4 +82,42 @@ describe("with a recogniser that judges turns", () => {
     await call.quiet();
     expect(call.heard(spoken)).toContain("You said I want to book a table.");
   });
+
+  test("an answer within 200 ms of the last word is not taken for talking over the caller", async () => {
+    call = await new PhoneCall().start();
+    await call.quiet();
+    call.ear.partials = false;
+    call.model.firstMs = 80;
+    call.media.sound(1_200);
+    await call.wait(1_200);
+    const spoken = call.clock.now();
+    await call.wait(20);
+    call.ear.emit("when are you open", { final: false, eager: true });
+    await call.wait(40);
+    call.ear.emit("when are you open", { final: true, turnEnd: true });
+    await call.wait(120);
+    // Voice activity says that the caller is silent after 200 ms only.
+    expect(call.latency(spoken)).toBeLessThan(180);
+    const begun = call.soundAfter(spoken) ?? 0;
+    await call.quiet();
+    expect(call.heard(spoken)).toBe("You said when are you open.");
+    expect(call.bargeIns).toEqual([]);
+    // Nor is it held: its words follow each other without a gap.
+    const heard = call.media.heard.filter(({ atMs }) => atMs >= begun).map(({ atMs }) => atMs);
+    expect(Math.max(...heard.slice(1).map((atMs, index) => atMs - (heard[index] ?? 0)))).toBeLessThanOrEqual(20);
+  });
+
+  test("a caller who goes on loudly after the end of a turn takes the floor before a word is understood", async () => {
+    call = await new PhoneCall().start();
+    await call.quiet();
+    call.ear.partials = false;
+    call.media.sound(3_000);
+    await call.wait(1_200);
+    call.ear.emit("when are you open", { final: false, eager: true });
+    await call.wait(40);
+    const answered = call.clock.now();
+    call.ear.emit("when are you open", { final: true, turnEnd: true });
+    await call.wait(400);
+    expect(call.lastHeardAt).toBeLessThan(answered + 200);
+  });
 });

@@ -41,7 +41,7 @@ const schema = z
     message: "at most endThreshold",
   });
 
-// What Deepgram recommends for Flux.
+// What Deepgram recommends for Flux, while somebody speaks.
 const BATCH_MS = 80;
 
 /** Deepgram's Flux models, which say themselves when the caller's turn is over, and when it nearly is. */
@@ -66,6 +66,7 @@ export const flux: ProviderModule<"stt", typeof schema> = {
         deadlines: options,
         batchMs: BATCH_MS,
         talkative: true,
+        judges: true,
         connect: (hearing) => new FluxWire(hearing, { sdk, provider: name, options, rate, language, hints, clock }),
       });
     });

@@ -10,12 +10,15 @@ export interface FakeFluxOptions extends UnderstandingOptions, FakeServerOptions
   /** Silence until `EagerEndOfTurn`, and until `EndOfTurn`. */
   readonly eagerMs?: number;
   readonly endMs?: number;
+  /** What is said is a whole sentence after so much sound: pauses before that end no turn, as the real one judges by the words. */
+  readonly wholeMs?: number;
   /** How late every event comes. */
   readonly finalMs?: number;
   readonly clock?: Clock;
 }
 
-type Options = Required<Pick<FakeFluxOptions, "apiKey" | "eagerMs" | "endMs" | "finalMs" | "clock">> & FakeFluxOptions;
+type Options = Required<Pick<FakeFluxOptions, "apiKey" | "eagerMs" | "endMs" | "wholeMs" | "finalMs" | "clock">> &
+  FakeFluxOptions;
 
 const UPDATE_MS = 250;
 
@@ -33,6 +36,7 @@ export class FakeFlux {
       apiKey: "secret-of-deepgram",
       eagerMs: 160,
       endMs: 400,
+      wholeMs: 0,
       finalMs: 10,
       clock: systemClock,
       ...options,
@@ -124,8 +128,9 @@ class FluxSession {
   }
 
   #look(): void {
-    const { words, heard, quietMs, atMs, said } = this.#understanding;
-    const { eagerMs, endMs } = this.#options;
+    const { words, heard, atMs, said, loudMs } = this.#understanding;
+    const { eagerMs, endMs, wholeMs } = this.#options;
+    const quietMs = loudMs < wholeMs ? 0 : this.#understanding.quietMs;
     if (this.#state === "ready" && heard && words !== "") this.#to("speaking", "StartOfTurn", words);
     else if (this.#state === "speaking" && quietMs >= eagerMs && this.#eager) {
       this.#eagerWords = said;

@@ -59,6 +59,11 @@ export class Understanding {
     return this.#script ? this.#loudMs >= LEAST_MS : this.#spoken.length > 0;
   }
 
+  /** So much loud sound since the last `take`. */
+  get loudMs(): number {
+    return this.#loudMs;
+  }
+
   /** Since the last loud sound. */
   get quietMs(): number {
     return this.atMs - this.#endMs;

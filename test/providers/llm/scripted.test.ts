@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { Message, ReplyPart } from "../../../src/conversation/providers.ts";
-import { hintsOf, type Script, scriptSchema } from "../../../src/providers/llm/scripted/script.ts";
+import { Sentences } from "../../../src/conversation/sentences.ts";
+import { piecesOf } from "../../../src/conversation/warm.ts";
+import { hintsOf, type Script, scriptSchema, textsOf } from "../../../src/providers/llm/scripted/script.ts";
 import { createScripted, scripted } from "../../../src/providers/llm/scripted.ts";
 import { describeLanguageModel } from "../contract/llm.ts";
 import { receptionScript } from "../stt/telephone.ts";
@@ -145,4 +147,27 @@ test("a misspelt key in the script is an error", () => {
 
 test("the recogniser is told what callers may say", () => {
   expect(hintsOf(small)).toEqual(expect.arrayContaining(["please call me back", "call back", "five", "yes"]));
+});
+
+test("what a script says to every caller is known ahead, piece by piece as it is spoken", async () => {
+  const texts = textsOf(reception);
+  expect(texts).toContain("Twelve Harbour Street, opposite the town hall. Bus number four stops at the door.");
+  expect(textsOf(small).some((text) => text.includes("{"))).toBe(false);
+  expect(textsOf({ no: "script" })).toEqual([]);
+  const kept = new Set(texts.flatMap(piecesOf));
+  for (const question of [
+    "where are you",
+    "what does a visit cost",
+    "are you open on sunday",
+    "I need an appointment",
+  ]) {
+    const sentences = new Sentences();
+    const parts = await reply([{ role: "user", content: question }]);
+    const spoken = [
+      ...parts.flatMap((part) => (part.type === "text" ? sentences.push(part.text) : [])),
+      ...sentences.end(),
+    ];
+    expect(spoken.length).toBeGreaterThan(0);
+    expect(spoken.filter((piece) => !kept.has(piece))).toEqual([]);
+  }
 });

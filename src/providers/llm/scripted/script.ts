@@ -92,6 +92,30 @@ export function hintsOf(script: Script): string[] {
   return [...new Set(hints.map((hint) => hint.toLowerCase()))];
 }
 
+// A script with more to say than this has its later answers spoken when they are wanted.
+const KEPT_CHARACTERS = 20_000;
+
+/** What a script says in the same words to every caller: each of its texts without a caller's digits in it. Bounded; what is no script has none. */
+export function textsOf(given: unknown): string[] {
+  const parsed = scriptSchema.safeParse(given);
+  if (!parsed.success) return [];
+  const { intents, else: otherwise } = parsed.data;
+  const answers = [
+    ...intents.flatMap(({ answer, slots, follow }) => [
+      answer,
+      ...follow.map((one) => one.answer),
+      ...slots.flatMap((slot) => [slot.ask, ...("no" in slot && slot.no !== undefined ? [slot.no] : [])]),
+    ]),
+    otherwise,
+  ].flat();
+  let characters = 0;
+  return [...new Set(answers)].filter((text) => {
+    if (/\{\w+\}/.test(text)) return false;
+    characters += text.length;
+    return characters <= KEPT_CHARACTERS;
+  });
+}
+
 /** Where this script transfers calls to, each with its place in it. */
 export const targetsOf = ({ intents }: Script): { target: string; path: (string | number)[] }[] =>
   intents.flatMap(({ action }, index) =>

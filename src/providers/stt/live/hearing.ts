@@ -35,6 +35,8 @@ export interface LiveOptions {
   readonly deadlines: Deadlines;
   /** So much sound goes out at a time; a vendor's smallest piece. */
   readonly batchMs: number;
+  /** The server judges turns: what tells it that one may be over, the quiet after a sound, goes out frame by frame. */
+  readonly judges?: boolean;
   /** The server says something every now and then while somebody speaks. */
   readonly talkative: boolean;
   /** Only sound goes out, with a little of what was before it: for servers that take utterances, and work for every second they get. */
@@ -52,6 +54,8 @@ const IDLE_MS = 1_000;
 // Where only sound goes out: so much of what was before it, and until so much quiet, or the pause, has come.
 const PREROLL_FRAMES = 20;
 const QUIET_FRAMES = 100;
+// Where the server judges turns: as long as most of them take to end.
+const PROMPT_MS = 400;
 
 /** A caller's ear at the other end of a connection: what all those have in common. A loss is told, and nothing is opened again from here. */
 export class LiveHearing implements Hearing {
@@ -99,6 +103,7 @@ export class LiveHearing implements Hearing {
     if (loud) this.#loud(frameMs);
     if (this.#options.cut) this.#cut(pcm, { loud, begun });
     else this.#append(pcm);
+    if (this.#options.judges && !loud && this.#pushedMs - this.#loudMs <= PROMPT_MS) this.#flush();
   }
 
   #cut(pcm: Int16Array, { loud, begun }: { loud: boolean; begun: boolean }): void {
