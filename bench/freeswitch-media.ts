@@ -37,6 +37,8 @@ interface Measured {
   cut: number[];
   heardErrorMs: number;
   gaps: number[];
+  /** Of the caller's packets while the agent spoke, how many of a hundred reached it. */
+  arrivedPercent: number;
   lostMs: number;
   restarted: boolean;
 }
@@ -92,11 +94,13 @@ async function oneCall(): Promise<Measured> {
     cut: [],
     heardErrorMs: 0,
     gaps: [],
+    arrivedPercent: 0,
     lostMs: 0,
     restarted: false,
   };
   for (let turn = 0; turn < 3; turn += 1) await reply(leg, sound, result, 20 * turn + 7 * turn);
   await whole(leg, sound, result);
+  result.arrivedPercent = await bothAtOnce(leg, sound);
   await disturb(leg, call, sound, result);
   await sound.stop();
   await leg.hangUp();
@@ -142,6 +146,21 @@ async function whole(leg: CallLeg, sound: FreeswitchMedia, result: Measured): Pr
   result.heardErrorMs = loud.length * FRAME_MS - sound.heardMs;
   const times = received(leg, atMs).map(({ atMs }) => atMs);
   result.gaps.push(...times.slice(1).map((time, at) => time - (times[at] ?? time)));
+}
+
+/** Both speak for three seconds. */
+async function bothAtOnce(leg: CallLeg, sound: FreeswitchMedia): Promise<number> {
+  await clock.sleep(500);
+  let arrived = 0;
+  sound.onFrame(({ pcm }) => {
+    if (pcm.some((sample) => Math.abs(sample) > 2000)) arrived += 1;
+  });
+  const said = leg.say(tone(8000, 3000, 700).map((pcm) => ({ pcm, rate: 8000 as const })));
+  for (const pcm of tone(sound.rate, 3200)) if (!sound.write({ pcm, rate: sound.rate })) await sound.room(signal());
+  await said;
+  await sound.drained(signal());
+  sound.onFrame(() => {});
+  return (arrived * FRAME_MS * 100) / 3000;
 }
 
 /** Somebody else plays 300 ms; afterwards the agent's voice must come again, or the loss be told. */
@@ -201,6 +220,10 @@ try {
         "gap between packets",
         all.flatMap(({ gaps }) => gaps),
       ) +
+      line(
+        "caller heard meanwhile",
+        all.map(({ arrivedPercent }) => arrivedPercent),
+      ).replace(" ms\n", " %\n") +
       line(
         "others' playback seen",
         all.map(({ lostMs }) => lostMs),

@@ -32,25 +32,36 @@ export interface FreeswitchStartOptions {
   readonly clock?: Clock;
 }
 
-export interface RunningFreeswitch {
-  readonly pid: number;
+/** A FreeSWITCH that takes calls, whether we have started it or it ran before. */
+export interface ReachableFreeswitch {
   readonly version: string;
-  readonly ports: FreeswitchPorts;
+  readonly ports: Pick<FreeswitchPorts, "esl" | "trunk" | "lend">;
+  /** Where trunks reach it. */
+  readonly trunkHost: string;
+  /** The SIP profile there. */
+  readonly trunkProfile: string;
   /** As Sidetone's user. */
   readonly esl: { readonly host: string; readonly port: number; readonly user: string; readonly password: string };
   /** As fs_cli, who may do anything. */
   readonly admin: { readonly host: string; readonly port: number; readonly user: string; readonly password: string };
-  readonly phones: readonly { readonly name: string; readonly password: string; readonly sipUri: string }[];
-  readonly dir: string;
   readonly logFile: string;
-  /** Resolves when the process has ended, however it did. */
-  readonly ended: Promise<void>;
+  /** It ran before, is somebody's own, and goes on afterwards. */
+  readonly attached: boolean;
   /** What `fs_cli -x` prints. */
   cli(command: string): Promise<string>;
+  /** Leaves it as it was found: ended, with its folder gone, where it was started. May be called twice. */
+  stop(): Promise<void>;
+}
+
+export interface RunningFreeswitch extends ReachableFreeswitch {
+  readonly pid: number;
+  readonly ports: FreeswitchPorts;
+  readonly phones: readonly { readonly name: string; readonly password: string; readonly sipUri: string }[];
+  readonly dir: string;
+  /** Resolves when the process has ended, however it did. */
+  readonly ended: Promise<void>;
   /** Sends the process a signal and leaves all else alone: for faults. */
   kill(signal: NodeJS.Signals): void;
-  /** Ends the process and removes its folder. May be called twice. */
-  stop(): Promise<void>;
 }
 
 const BOOT_MS = 30_000;
@@ -120,6 +131,9 @@ async function startOnce(options: FreeswitchStartOptions): Promise<RunningFreesw
     pid: child.pid ?? 0,
     version: install.version,
     ports,
+    trunkHost: DOMAIN,
+    trunkProfile: "external",
+    attached: false,
     esl: { ...access, user: "sidetone@sidetone", password: eslPassword },
     admin,
     phones: phones.map(({ name, password }) => ({ name, password, sipUri: `sip:${name}@${DOMAIN}:${ports.sip}` })),

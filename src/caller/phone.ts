@@ -97,6 +97,12 @@ export class Phone {
     return `sip:${this.#options.user}@${this.#domain}`;
   }
 
+  /** Where it takes calls, for whoever has no registrar. */
+  get contact(): WireAddress {
+    if (!this.#address) throw new OutsideError("state", `the phone ${this.uri} is not started`);
+    return this.#address;
+  }
+
   /** The calls that are up or on their way. */
   get calls(): readonly CallLeg[] {
     return [...this.#legs];

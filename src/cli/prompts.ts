@@ -48,7 +48,10 @@ export interface PromptsOptions {
   readonly made?: (file: string, seconds: number) => void;
 }
 
-/** Speaks every prompt of the list, as <file>.wav at 8 kHz and <file>.sln16 at 16 kHz, into the folder `out`. */
+/**
+ * Speaks every prompt of the list into the folder `out`: <file>.wav at 8 kHz and <file>.sln16 at 16 kHz, which Asterisk takes by
+ * the call's codec, and <rate>/<file>.wav for both, where FreeSWITCH looks first for that of the call's rate.
+ */
 export async function makePrompts({ list, out, voice, made }: PromptsOptions): Promise<void> {
   const prompts = await readPrompts(list);
   await mkdir(out, { recursive: true });
@@ -56,6 +59,8 @@ export async function makePrompts({ list, out, voice, made }: PromptsOptions): P
     const narrow = writeWav({ rate: 8000, channels: [await speak(voice, text, 8000)] });
     const wide = await speak(voice, text, 16_000);
     await writeWhole(join(out, `${file}.wav`), narrow);
+    await writeWhole(join(out, "8000", `${file}.wav`), narrow);
+    await writeWhole(join(out, "16000", `${file}.wav`), writeWav({ rate: 16_000, channels: [wide] }));
     await writeWhole(join(out, `${file}.sln16`), new Uint8Array(wide.buffer, wide.byteOffset, wide.byteLength));
     made?.(file, wide.length / 16_000);
   }

@@ -7,8 +7,9 @@ import { makePrompts, speak, writeWhole } from "./prompts.ts";
 import { openVoice, type Voice } from "./voice.ts";
 
 const HELP = `
-With --prompts every prompt is written twice: <file>.wav at 8 kHz, and <file>.sln16 at 16 kHz for wideband callers.
-Asterisk takes whichever suits the call. The voice is the default agent's, where there is a configuration.
+With --prompts every prompt is written at 8 kHz (<file>.wav) and at 16 kHz for wideband callers (<file>.sln16 for Asterisk;
+FreeSWITCH finds either in the folders 8000 and 16000).
+Each takes whichever suits the call. The voice is the default agent's, where there is a configuration.
 
 Examples:
   sidetone say "Good morning." --out hello.wav

@@ -89,7 +89,7 @@ export class Pbx {
 
   async call(invitation: Invitation, host?: string): Promise<SipPeer> {
     await this.#stockClients();
-    const caller = await SipPeer.open(this.asterisk.ports.sip, host);
+    const caller = await SipPeer.open(this.asterisk.ports.sip, host === undefined ? {} : { host });
     this.#open.push(caller);
     caller.invite(invitation);
     return caller;

@@ -36,6 +36,7 @@ export class SipPeer {
   readonly requests: { method: string; atMs: number; text: string }[] = [];
   answeredAtMs = 0;
   readonly #host: string;
+  #pbx: string;
   #pbxPort: number;
   readonly #sip: Socket;
   readonly #rtp: Socket;
@@ -51,8 +52,9 @@ export class SipPeer {
   /** What an incoming call gets: "answer", "ring" for ever, or a status such as "486 Busy Here". */
   whenCalled = "answer";
 
-  private constructor(host: string, pbxPort: number, sip: Socket, rtp: Socket) {
+  private constructor({ host, pbx }: { host: string; pbx: string }, pbxPort: number, sip: Socket, rtp: Socket) {
     this.#host = host;
+    this.#pbx = pbx;
     this.#pbxPort = pbxPort;
     this.#sip = sip;
     this.#rtp = rtp;
@@ -60,10 +62,14 @@ export class SipPeer {
     rtp.on("message", (packet) => this.#onRtp(packet));
   }
 
-  static async open(pbxPort: number, host = "127.0.0.1"): Promise<SipPeer> {
+  /** `host`: its own address; `pbx`: where the PBX is. */
+  static async open(
+    pbxPort: number,
+    { host = "127.0.0.1", pbx = "127.0.0.1" }: { host?: string; pbx?: string } = {},
+  ): Promise<SipPeer> {
     const [sip, rtp] = [createSocket("udp4").bind(0, host), createSocket("udp4").bind(0, host)];
     await Promise.all([once(sip, "listening"), once(rtp, "listening")]);
-    return new SipPeer(host, pbxPort, sip, rtp);
+    return new SipPeer({ host, pbx }, pbxPort, sip, rtp);
   }
 
   get port(): number {
@@ -73,8 +79,8 @@ export class SipPeer {
   /** Sends the INVITE and returns at once; wait for `answered()` or for a status. */
   invite({ to, displayName = "Caller", from = "+4930123456", mute = false, payloadType }: Invitation): void {
     const local = `"${displayName}" <sip:${from}@${this.#host}>;tag=${id()}`;
-    const remote = `<sip:${to}@127.0.0.1:${this.#pbxPort}>`;
-    this.#dialog = { callId: id(), local, remote, target: `sip:${to}@127.0.0.1:${this.#pbxPort}`, sequence: 1 };
+    const remote = `<sip:${to}@${this.#pbx}:${this.#pbxPort}>`;
+    this.#dialog = { callId: id(), local, remote, target: `sip:${to}@${this.#pbx}:${this.#pbxPort}`, sequence: 1 };
     this.#request("INVITE", this.#sdp(payloadType));
     if (!mute) this.#startSending();
   }
@@ -183,6 +189,7 @@ export class SipPeer {
     const method = text.slice(0, text.indexOf(" "));
     this.requests.push({ method, atMs: systemClock.now(), text });
     this.#pbxPort = from.port;
+    this.#pbx = from.address;
     if (method === "ACK") return;
     if (method !== "INVITE") {
       this.#respond("200 OK", text, from);
@@ -241,7 +248,7 @@ export class SipPeer {
     const type = body === "" ? [] : ["Content-Type: application/sdp"];
     const text = [...lines, ...type, `Content-Length: ${body.length}`, "", body].join("\r\n");
     this.#unsent += 1;
-    this.#sip.send(Buffer.from(text, "latin1"), port, "127.0.0.1", () => {
+    this.#sip.send(Buffer.from(text, "latin1"), port, this.#pbx, () => {
       this.#unsent -= 1;
       this.#look();
     });
@@ -301,7 +308,7 @@ export class SipPeer {
     header.writeUInt16BE(this.#sequence++ & 0xffff, 2);
     header.writeUInt32BE(timestamp >>> 0, 4);
     header.writeUInt32BE(0x51de, 8);
-    this.#rtp.send(Buffer.concat([header, payload]), this.#rtpPort, "127.0.0.1");
+    this.#rtp.send(Buffer.concat([header, payload]), this.#rtpPort, this.#pbx);
   }
 
   #onRtp(packet: Buffer): void {

@@ -103,7 +103,7 @@ describe("the command line", { timeout: 30_000 }, () => {
     expect(away.stderr).toContain("systemctl status sidetone");
   });
 
-  test("say makes every prompt in the forms that Asterisk plays", async () => {
+  test("say makes every prompt in the forms that Asterisk and FreeSWITCH play", async () => {
     using folder = new Folder({ "prompts.yaml": "- {file: menu, text: Hello.}\n" });
     const { code, stderr } = await sidetone(["say", "--prompts", "prompts.yaml", "--out", "out"], { cwd: folder.path });
     expect(stderr).toBe("");
@@ -114,6 +114,10 @@ describe("the command line", { timeout: 30_000 }, () => {
     const seconds = (wav.length - 44) / 2 / 8000;
     expect(seconds).toBeGreaterThan(0.2);
     expect(readFileSync(join(folder.path, "out", "menu.sln16")).length / 2 / 16_000).toBeCloseTo(seconds, 1);
+    const rates = [8000, 16_000].map((rate) =>
+      readFileSync(join(folder.path, "out", `${rate}`, "menu.wav")).readUInt32LE(24),
+    );
+    expect(rates).toEqual([8000, 16_000]);
   });
 
   test.each([

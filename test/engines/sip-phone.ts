@@ -13,6 +13,8 @@ export interface PhoneOptions {
   readonly headers?: readonly string[];
   /** The phone's own address, by which the PBX tells which kind of line this is. */
   readonly host: string;
+  /** Where the PBX is; default: 127.0.0.1. */
+  readonly pbx?: string;
   /** No RFC 4733 in the offer, as an old gateway does. */
   readonly inbandOnly?: boolean;
 }
@@ -28,6 +30,7 @@ export class SipPhone {
   /** Resolves when the PBX says BYE. */
   readonly ended: Promise<void>;
   readonly #options: PhoneOptions;
+  readonly #pbx: string;
   readonly #sip: Socket;
   readonly #rtp: Socket;
   readonly #call = id();
@@ -53,6 +56,7 @@ export class SipPhone {
 
   private constructor(options: PhoneOptions, sip: Socket, rtp: Socket) {
     this.#options = options;
+    this.#pbx = options.pbx ?? PBX;
     this.#sip = sip;
     this.#rtp = rtp;
     this.line = new Line();
@@ -108,7 +112,7 @@ export class SipPhone {
 
   /** Datagrams that are no RTP, or RTP that nobody agreed on, from the phone's own port. */
   sendGarbage(datagrams: readonly Uint8Array[]): void {
-    for (const datagram of datagrams) this.#rtp.send(datagram, this.#remote, PBX);
+    for (const datagram of datagrams) this.#rtp.send(datagram, this.#remote, this.#pbx);
   }
 
   /** From now on the sound comes from another source, with numbers and times of its own, as after a transfer at the far end. */
@@ -155,11 +159,11 @@ export class SipPhone {
     }
     const type = method === "INVITE" ? ["Content-Type: application/sdp"] : [];
     const message = [
-      `${method} sip:${to}@${PBX}:${port} SIP/2.0`,
+      `${method} sip:${to}@${this.#pbx}:${port} SIP/2.0`,
       `Via: SIP/2.0/UDP ${this.#options.host}:${this.#sip.address().port};branch=z9hG4bK${id()};rport`,
       "Max-Forwards: 70",
       `From: "${fromName}" <sip:${from}@${this.#options.host}>;tag=${this.#fromTag}`,
-      `To: <sip:${to}@${PBX}>${this.#toTag && `;tag=${this.#toTag}`}`,
+      `To: <sip:${to}@${this.#pbx}>${this.#toTag && `;tag=${this.#toTag}`}`,
       `Call-ID: ${this.#call}`,
       `CSeq: ${sequence} ${method}`,
       `Contact: <sip:${from}@${this.#options.host}:${this.#sip.address().port}>`,
@@ -169,7 +173,7 @@ export class SipPhone {
       "",
       body,
     ].join("\r\n");
-    this.#sip.send(message, port, PBX, sent);
+    this.#sip.send(message, port, this.#pbx, sent);
   }
 
   #onSip(text: string): void {
@@ -199,7 +203,7 @@ export class SipPhone {
     const contact = `Contact: <sip:${this.#options.from}@${this.#options.host}:${this.#sip.address().port}>`;
     const type = invite ? [contact, "Content-Type: application/sdp"] : [];
     const answer = ["SIP/2.0 200 OK", ...headers, ...type, `Content-Length: ${Buffer.byteLength(body)}`, "", body];
-    this.#sip.send(answer.join("\r\n"), this.#options.port, PBX);
+    this.#sip.send(answer.join("\r\n"), this.#options.port, this.#pbx);
     if (text.startsWith("BYE")) this.#resolveEnd();
   }
 
@@ -233,7 +237,7 @@ export class SipPhone {
     header.writeUInt16BE(this.#rtpSequence++ & 0xffff, 2);
     header.writeUInt32BE(packet.timestamp >>> 0, 4);
     header.writeUInt32BE(this.#source, 8);
-    this.#rtp.send([header, packet.payload], this.#remote, PBX);
+    this.#rtp.send([header, packet.payload], this.#remote, this.#pbx);
   }
 
   #onRtp(data: Buffer): void {

@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { findFreeswitch, type RunningFreeswitch, startFreeswitch } from "../../deploy/engines/freeswitch.ts";
+import type { ReachableFreeswitch } from "../../deploy/engines/freeswitch.ts";
 import { tones } from "../../src/audio/tone.ts";
 import { writeWav } from "../../src/audio/wav.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { type Invitation, SipPeer } from "../asterisk/sip-peer.ts";
+import { NUMBER, openFreeswitch } from "./open.ts";
 
 /** Every prompt is a tone of its own, so that a test hears which one is played. */
 export const PROMPT_HZ = {
@@ -39,21 +40,23 @@ export interface Worker {
 
 /** A real FreeSWITCH with the shipped files, three phones to be transferred to, and a trunk that needs no password. */
 export class Pbx {
-  readonly freeswitch: RunningFreeswitch;
+  readonly freeswitch: ReachableFreeswitch;
   readonly phones: Readonly<Record<Target, SipPeer>>;
   readonly #folder: string;
+  readonly #logged: number;
   readonly #callers: SipPeer[] = [];
   readonly #workers = new Set<ChildProcess>();
 
-  private constructor(parts: Pick<Pbx, "freeswitch" | "phones"> & { folder: string }) {
+  private constructor(parts: Pick<Pbx, "freeswitch" | "phones"> & { folder: string; logged: number }) {
     this.freeswitch = parts.freeswitch;
     this.phones = parts.phones;
     this.#folder = parts.folder;
+    this.#logged = parts.logged;
   }
 
   static async start(options: PbxOptions = {}): Promise<Pbx> {
-    const install = await findFreeswitch();
     const folder = await mkdtemp(join(tmpdir(), "sidetone-test-"));
+    await chmod(folder, 0o755);
     const sounds = join(folder, "prompts");
     await mkdir(sounds);
     if (options.prompts !== false) await writePrompts(sounds);
@@ -63,13 +66,13 @@ export class Pbx {
       `sidetone_target_${name}`,
       `sofia/external/sip:${name}@127.0.0.1:${port}`,
     ]);
-    const freeswitch = await startFreeswitch({
-      install,
+    const freeswitch = await openFreeswitch({
       sounds,
       globals: { sidetone_key_ms: "1000", sidetone_ring_s: "1", ...Object.fromEntries(targets), ...options.globals },
       trunkSettings: options.trunkSettings ?? {},
     });
-    return new Pbx({ freeswitch, phones, folder });
+    const logged = freeswitch.attached ? (await readFile(freeswitch.logFile, "utf8")).length : 0;
+    return new Pbx({ freeswitch, phones, folder, logged });
   }
 
   get lendPorts(): readonly number[] {
@@ -77,9 +80,9 @@ export class Pbx {
   }
 
   async call(invitation: Partial<Invitation> = {}): Promise<SipPeer> {
-    const caller = await SipPeer.open(this.freeswitch.ports.trunk);
+    const caller = await SipPeer.open(this.freeswitch.ports.trunk, { pbx: this.freeswitch.trunkHost });
     this.#callers.push(caller);
-    caller.invite({ to: "4100", ...invitation });
+    caller.invite({ to: NUMBER, ...invitation });
     return caller;
   }
 
@@ -115,9 +118,9 @@ export class Pbx {
     }
   }
 
-  /** FreeSWITCH's warnings and errors, without those that a test has asked for. */
+  /** FreeSWITCH's warnings and errors since the beginning, without those that a test has asked for. */
   async complaints(expected: RegExp): Promise<string[]> {
-    const lines = (await readFile(this.freeswitch.logFile, "utf8")).split("\n");
+    const lines = (await readFile(this.freeswitch.logFile, "utf8")).slice(this.#logged).split("\n");
     return lines.filter((line) => /\[(WARNING|ERR|CRIT|ALERT)\]/.test(line) && !expected.test(line));
   }
 

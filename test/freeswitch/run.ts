@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join, resolve } from "node:path";
-import { findFreeswitch } from "../../deploy/engines/freeswitch.ts";
+import { findFreeswitch, PREFIX_VARIABLE, readFreeswitchAddress } from "../../deploy/engines/freeswitch.ts";
 import { messageOf } from "../../src/base/errors.ts";
 
 // The tests that need a real FreeSWITCH. They are no part of "npm test": a machine may have none.
@@ -9,8 +9,12 @@ const root = resolve(import.meta.dirname, "../..");
 
 async function main(): Promise<number> {
   try {
-    const { version, program } = await findFreeswitch();
-    process.stdout.write(`· FreeSWITCH ${version} (${program})\n`);
+    const address = readFreeswitchAddress(process.env[PREFIX_VARIABLE] ?? "");
+    if (address) process.stdout.write(`· the FreeSWITCH that runs at ${address.host}:${address.port}\n`);
+    else {
+      const { version, program } = await findFreeswitch();
+      process.stdout.write(`· FreeSWITCH ${version} (${program})\n`);
+    }
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`);
     return 1;

@@ -22,6 +22,7 @@ Examples:
   sidetone demo
   sidetone demo --json | jq .failover
   sidetone demo --engine freeswitch --freeswitch /usr/local/freeswitch
+  sidetone demo --engine freeswitch --freeswitch 127.0.0.1:8021
   sidetone demo --keep               leaves all running, and says how to call it with your own SIP phone
 ${EXIT_HELP}`;
 
@@ -33,8 +34,8 @@ export function addDemoCommand(program: Command): void {
     .description("a real call through a real PBX, on this machine")
     .addOption(new Option("--engine <name>", "the PBX").choices(DEMO_ENGINES).default("asterisk"))
     .option(
-      "--freeswitch <prefix>",
-      "where FreeSWITCH is installed (default: SIDETONE_FREESWITCH, or the machine's own)",
+      "--freeswitch <where>",
+      "where FreeSWITCH is installed, or host:port of the Event Socket of one that runs on this machine, with its password in SIDETONE_ESL_PASSWORD (default: SIDETONE_FREESWITCH, or the machine's own)",
     )
     .option("--json", "one object instead of the live view")
     .option("--keep", "leave all running until Ctrl-C")
@@ -190,9 +191,12 @@ function checksOf(
 
 async function stay({ pbx, service }: Stage, signal: AbortSignal): Promise<void> {
   const own = pbx.phones.find(({ name }) => name === "own");
+  const account = pbx.introduce
+    ? `none, as a trunk at ${own?.sipUri}`
+    : `${own?.sipUri} (UDP), password ${own?.password}`;
   process.stderr.write(`
 All is left running. Call it with your own SIP phone on this machine:
-  account   ${own?.sipUri} (UDP), password ${own?.password}
+  account   ${account}
   number    ${NUMBER}
   log       ${service.logFile}
   live      bin/sidetone calls --follow --config ${service.configFile}

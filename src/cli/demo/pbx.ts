@@ -1,6 +1,15 @@
+import { chmod } from "node:fs/promises";
+import { dirname } from "node:path";
 import { prepareAsterisk, startAsterisk } from "../../../deploy/engines/asterisk.ts";
-import { findFreeswitch, startFreeswitch } from "../../../deploy/engines/freeswitch.ts";
+import {
+  attachFreeswitch,
+  findFreeswitch,
+  PREFIX_VARIABLE,
+  readFreeswitchAddress,
+  startFreeswitch,
+} from "../../../deploy/engines/freeswitch.ts";
 import type { PhoneOptions } from "../../caller/phone.ts";
+import type { WireAddress } from "../../caller/sip-wire.ts";
 
 export const DEMO_ENGINES = ["asterisk", "freeswitch"] as const;
 export type DemoEngine = (typeof DEMO_ENGINES)[number];
@@ -12,12 +21,14 @@ export interface DemoPbx {
   readonly phones: readonly { readonly name: string; readonly password: string; readonly sipUri: string }[];
   /** How a simulated phone reaches it. */
   readonly address: (name: string) => PhoneOptions["pbx"];
+  /** Where phones have no account: tells the PBX where this one is, instead of registering. */
+  readonly introduce?: (name: string, at: WireAddress) => Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface DemoPbxOptions {
   readonly engine: DemoEngine;
-  /** Where FreeSWITCH is installed; undefined: where the machine has it. */
+  /** Where FreeSWITCH is installed, or `host:port` of one that runs; undefined: where the machine has it. */
   readonly prefix: string | undefined;
   readonly phones: readonly string[];
   /** The folder of the prompts. */
@@ -31,6 +42,8 @@ export async function prepareDemoPbx({ engine, prefix, ...options }: DemoPbxOpti
   const { phones, sounds, progress, signal } = options;
   const accounts = phones.map((name) => ({ name }));
   if (engine === "freeswitch") {
+    const address = readFreeswitchAddress(prefix ?? process.env[PREFIX_VARIABLE] ?? "");
+    if (address) return () => borrowed(address, options);
     const install = await findFreeswitch(prefix);
     return async () => {
       progress(`starting FreeSWITCH ${install.version} with the files of freeswitch/`);
@@ -55,5 +68,29 @@ export async function prepareDemoPbx({ engine, prefix, ...options }: DemoPbxOpti
       address: (name) => ({ transport: "ws", url: pbx.phones.find((phone) => phone.name === name)?.wsUrl ?? "" }),
       stop: () => pbx.stop(),
     };
+  };
+}
+
+/** A FreeSWITCH that runs already, with the administrator's own accounts: our phones come as from a trunk. */
+async function borrowed(
+  address: NonNullable<ReturnType<typeof readFreeswitchAddress>>,
+  { phones, sounds, progress, signal }: Omit<DemoPbxOptions, "engine" | "prefix">,
+): Promise<DemoPbx> {
+  progress(`borrowing the FreeSWITCH at ${address.host}:${address.port}`);
+  // Its user is not ours.
+  await Promise.all([sounds, dirname(sounds)].map((folder) => chmod(folder, 0o755)));
+  const pbx = await attachFreeswitch({ address, sounds, signal });
+  const { esl, ports, trunkHost } = pbx;
+  const sipUri = `sip:${trunkHost}:${ports.trunk}`;
+  return {
+    engines: { freeswitch: { esl, lend: { port: ports.lend[0] } } },
+    phones: phones.map((name) => ({ name, password: "", sipUri })),
+    address: () => ({ transport: "udp", host: trunkHost, port: ports.trunk }),
+    async introduce(name, at) {
+      await pbx.cli(
+        `global_setvar sidetone_target_${name}=sofia/${pbx.trunkProfile}/sip:${name}@${at.address}:${at.port}`,
+      );
+    },
+    stop: () => pbx.stop(),
   };
 }

@@ -77,10 +77,11 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   ]);
 
   const [callerPhone, supportPhone] = [openPhone("caller"), openPhone("support")];
-  for (const phone of [callerPhone, supportPhone]) {
+  for (const [name, phone] of Object.entries({ caller: callerPhone, support: supportPhone })) {
     undo.defer(() => phone.stop());
     await phone.start({ signal });
-    await phone.register({ signal });
+    if (pbx.introduce) await pbx.introduce(name, phone.contact);
+    else await phone.register({ signal });
   }
   const menu = readWav(await readFile(join(sounds, "menu.wav")));
   const actors: Actors = {

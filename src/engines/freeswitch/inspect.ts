@@ -17,10 +17,13 @@ const NEEDED_MODULES: Readonly<Record<string, string>> = {
   mod_dptools: "without it no call can be lent",
   mod_commands: "without it nothing can be asked",
   mod_sofia: "without it no call comes by SIP",
+  mod_dialplan_xml: "without it nobody reads the dialplan that lends calls",
+  mod_tone_stream: "without it the menu cannot wait for a key, nor be heard where its prompts are missing",
 };
 const USEFUL_MODULES: Readonly<Record<string, string>> = {
   mod_spandsp: "keys that come as tones are heard 120 ms later",
   mod_sndfile: "recordings and prompts in WAV files are not possible",
+  mod_voicemail: "the menu offers no messages",
 };
 
 /** Looks at a FreeSWITCH as the engine would use it, with a connection of its own that no running service notices. */

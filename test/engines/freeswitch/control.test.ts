@@ -34,11 +34,11 @@ test("check says which way the sound goes, and why", async () => {
 });
 
 test("check names what is missing, and what the user may not do", async () => {
-  pbx.modules.delete("mod_spandsp");
-  pbx.modules.delete("mod_sofia");
+  for (const name of ["mod_spandsp", "mod_sofia", "mod_tone_stream"]) pbx.modules.delete(name);
   const bad = (await look()).filter(({ ok }) => !ok);
   expect(bad.map(({ what }) => what)).toEqual([
     expect.stringMatching(/mod_sofia is not loaded/),
+    expect.stringMatching(/mod_tone_stream is not loaded: .*menu/),
     expect.stringMatching(/mod_spandsp is not loaded/),
   ]);
   pbx.allowed.set("", ["version", "module_exists"]);

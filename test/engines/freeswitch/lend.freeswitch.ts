@@ -170,7 +170,7 @@ describe("the caller of an agent", () => {
     await startWorker();
     const caller = await talking();
     const uuid = /([0-9a-f-]{36}),inbound/.exec(await pbx.pbx.cli("show channels"))?.[1] ?? "";
-    await pbx.pbx.cli(`uuid_transfer ${uuid} sales XML test`);
+    await pbx.pbx.cli(`uuid_transfer ${uuid} ${pbx.sales}`);
     await hears(caller, SALES_HZ, "the other place");
     await packets(caller, 150);
     expect(caller.line.share(SALES_HZ)).toBeGreaterThan(0.9);

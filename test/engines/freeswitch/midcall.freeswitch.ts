@@ -37,7 +37,8 @@ interface Talk {
 /** A caller who hears an agent that never pauses. */
 async function talking(): Promise<Talk> {
   const next = desk.nextLeg();
-  const to = { port: pbx.pbx.ports.trunk, host: "127.0.0.1", to: "3000" };
+  const { trunkHost, ports } = pbx.pbx;
+  const to = { port: ports.trunk, host: trunkHost, pbx: trunkHost, to: pbx.number };
   const phone = await SipPhone.dial({ ...to, from: "100", fromName: "Ann", codec: "ulaw" });
   phones.push(phone);
   expect(await phone.answered).toBe(200);
@@ -75,7 +76,7 @@ describe("a lent call", () => {
     await pbx.pbx.cli(`uuid_park ${leg.id}`);
     await released(leg);
     await expect(phone.line.until(() => phone.line.share(MENU_HZ) > 0.5, "the menu", 3000)).rejects.toThrow("the menu");
-    await pbx.pbx.cli(`uuid_transfer ${leg.id} sales XML test`);
+    await pbx.pbx.cli(`uuid_transfer ${leg.id} ${pbx.sales}`);
     await hears(phone, SALES_HZ, "sales");
   });
 

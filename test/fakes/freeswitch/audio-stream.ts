@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WebSocket } from "ws";
+import { systemClock } from "../../../src/base/clock.ts";
 
 export interface AudioStreamOptions {
   readonly uuid: string;
@@ -27,6 +28,8 @@ export class FakeAudioStream {
   readonly variables = new Map<string, string>();
   /** Someone else's stream, or the same module a second time: every start is refused. */
   busy = false;
+  /** Files are written so much after they were sent. */
+  lateMs = 0;
   /** What the caller's codec carries. The resampler that fits it is made at `start`, and stays. */
   nativeRate: number;
   #socket: WebSocket | undefined;
@@ -161,6 +164,8 @@ export class FakeAudioStream {
     if (text.length > 90_000) this.break();
     else if (type !== "streamAudio") emit("mod_audio_stream::json", { type });
     else if (build === "duplex") emit("mod_audio_stream::play", rest);
+    else if (this.lateMs > 0)
+      systemClock.after(this.lateMs, () => this.#attached && this.#write(String(audioData), rest));
     else this.#write(String(audioData), rest);
   }
 

@@ -18,6 +18,9 @@ export class FakeFreeswitch {
     "mod_commands",
     "mod_sofia",
     "mod_sndfile",
+    "mod_dialplan_xml",
+    "mod_tone_stream",
+    "mod_voicemail",
   ]);
   /** By user; the empty one is the socket's own. */
   readonly passwords = new Map([["", "esl-secret"]]);

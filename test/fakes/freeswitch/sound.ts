@@ -25,7 +25,11 @@ export interface FakeSoundOptions {
 
 interface Playing {
   readonly file: string;
-  readonly pcm: Int16Array;
+  pcm: Int16Array;
+  /** What comes after it in the same playback: looked for only when it is its turn. */
+  readonly more?: string[];
+  /** How many samples of it were played. */
+  done?: number;
   /** Nothing is looked at while it plays. */
   readonly locked: boolean;
   at: number;
@@ -34,7 +38,9 @@ interface Playing {
 /**
  * One channel's sound in a FreeSWITCH. Facts: `unicast` is one datagram a packet, both ways, also for a silent caller, and
  * says nothing when its port is taken; any playback ends it silently, and so does a change of the codec; a second one in
- * the same park yields nothing; `sendmsg` is queued and looked at with the next 20 ms; with event-lock files play one after
+ * the same park yields nothing; each playback that begins and each that ends drops what the caller sends in that 20 ms;
+ * `file_string` opens its files one by one and passes over those that are not there; before the first of its list, if that
+ * is there, it puts 250 ms of silence; `sendmsg` is queued and looked at with the next 20 ms; with event-lock files play one after
  * the other, inside whatever plays without it, which goes on in between; `uuid_break` ends all that plays. A caller on hold
  * ends nothing: `unicast` and mod_audio_stream bring silence meanwhile.
  * A park that sends silence of its own has its packet first in every 20 ms, and the datagram's is dropped: on a real one that
@@ -51,6 +57,10 @@ export class FakeSound {
   answered = true;
   /** False: whatever is to be played is not. */
   plays = true;
+  /** Files that were to be played and were not there: FreeSWITCH logs an error for each. */
+  missing = 0;
+  /** Packets of the caller's that were dropped because a playback began or ended. */
+  dropped = 0;
   /** The caller has us on hold: it sends nothing, and hears nothing of us. */
   held = false;
   /** The next 20 ms of the caller. */
@@ -61,6 +71,7 @@ export class FakeSound {
   #socket: Socket | undefined;
   #remotePort = 0;
   #unicasts = 0;
+  #flushed = false;
   #playing: Playing[] = [];
   #duplex: Int16Array[] = [];
 
@@ -132,7 +143,9 @@ export class FakeSound {
   /** 20 ms of FreeSWITCH's own clock. */
   tick(): void {
     const spoken = this.held ? new Int16Array(this.rate / 50) : this.say();
-    this.stream.frame(spoken);
+    if (this.#flushed) this.dropped++;
+    else this.stream.frame(spoken);
+    this.#flushed = false;
     if (!this.#playing[0]?.locked) {
       const message = this.#queue.shift();
       if (message) this.#obey(message);
@@ -166,7 +179,14 @@ export class FakeSound {
       const silenceMs = Number(/^silence_stream:\/\/(\d+)/.exec(file)?.[1] ?? 0);
       if (!this.plays) return;
       if (silenceMs > 0) this.#play({ file, pcm: new Int16Array((this.rate * silenceMs) / 1000), locked, at: 0 });
-      else if (existsSync(file)) this.#play({ file, pcm: samplesOf(file), locked, at: 0 });
+      else {
+        const [first = "", ...more] = file.replace(/^file_string:\/\//, "").split("!");
+        const there = existsSync(first);
+        const pause = new Int16Array(more.length > 0 ? this.rate / 4 : 0);
+        const pcm = there ? Int16Array.from([...pause, ...samplesOf(first)]) : new Int16Array();
+        const playing = { file, pcm, more, locked, at: 0 };
+        if (there || this.#nextFile(playing)) this.#play(playing);
+      }
     }
   }
 
@@ -193,6 +213,7 @@ export class FakeSound {
 
   #play(playing: Playing): void {
     const { file } = playing;
+    this.#flushed = true;
     this.#endUnicast();
     this.#playing.unshift(playing);
     this.played.push(file);
@@ -201,7 +222,7 @@ export class FakeSound {
   }
 
   #stopPlaying(): void {
-    for (const { file } of this.#playing) this.#event("PLAYBACK_STOP", { "Playback-File-Path": file });
+    for (const playing of this.#playing) this.#stopped(playing);
     this.#playing = [];
   }
 
@@ -211,11 +232,32 @@ export class FakeSound {
     const size = this.rate / 50;
     const frame = playing.pcm.slice(playing.at, playing.at + size);
     playing.at += size;
-    if (playing.at >= playing.pcm.length) {
+    playing.done = (playing.done ?? 0) + frame.length;
+    if (playing.at >= playing.pcm.length && !this.#nextFile(playing)) {
       this.#playing.shift();
-      this.#event("PLAYBACK_STOP", { "Playback-File-Path": playing.file });
+      this.#stopped(playing);
     }
     return frame;
+  }
+
+  /** The files that are not there are passed over, however many. */
+  #nextFile(playing: Playing): boolean {
+    for (let file = playing.more?.shift(); file !== undefined; file = playing.more?.shift()) {
+      if (!existsSync(file)) {
+        this.missing++;
+        continue;
+      }
+      playing.pcm = samplesOf(file);
+      playing.at = 0;
+      return true;
+    }
+    return false;
+  }
+
+  #stopped({ file, done = 0 }: Playing): void {
+    this.#flushed = true;
+    const playedMs = String((done * 1000) / this.rate);
+    this.#event("PLAYBACK_STOP", { "Playback-File-Path": file, variable_playback_ms: playedMs });
   }
 
   #packet(pcm: Int16Array): void {

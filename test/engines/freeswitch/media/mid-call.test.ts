@@ -32,6 +32,37 @@ test("while the agent is silent, no short files cost the caller's words", async 
   await bothHear(call, media, 1234);
 });
 
+test("while the agent speaks by files, the caller is heard, and FreeSWITCH looks for no file that is not there", async () => {
+  const media = await lend(far).open();
+  await bothHear(call, media);
+  await until(() => call.sound.played.at(-1)?.startsWith("silence_stream:") === true, "silence");
+  const {
+    dropped,
+    missing,
+    played: { length: played },
+  } = call.sound;
+  for (let value = 2000; value < 2060; value++) speak(media, value, 1);
+  await until(() => times(2059) === 1, "the end of 1.2 s");
+  await until(() => call.sound.played.at(-1)?.startsWith("silence_stream:") === true, "silence");
+  expect(Array.from({ length: 60 }, (_, index) => times(2000 + index))).toEqual(Array(60).fill(1));
+  // One playback, and a silence before and after it.
+  expect(call.sound.played.length - played).toBeLessThanOrEqual(3);
+  expect(call.sound.dropped - dropped).toBeLessThanOrEqual(6);
+  expect(call.sound.missing - missing).toBe(0);
+});
+
+test("a file that comes too late for its turn is played after all, and nothing twice", async () => {
+  const media = await lend(far).open();
+  await bothHear(call, media);
+  for (let value = 2000; value < 2010; value++) speak(media, value, 1);
+  await until(() => times(2003) === 1, "the beginning");
+  // The network holds the rest back until the first files are through.
+  call.sound.stream.lateMs = 250;
+  for (let value = 2010; value < 2040; value++) speak(media, value, 1);
+  await until(() => times(2039) === 1, "the end");
+  expect(Array.from({ length: 40 }, (_, index) => times(2000 + index))).toEqual(Array(40).fill(1));
+});
+
 describe("when somebody else plays something on a lent call", () => {
   test("the agent's voice comes back by files where mod_audio_stream is loaded", async () => {
     const media = await openStreamed();
