@@ -6,6 +6,7 @@ import { withDeadline } from "./base/signals.ts";
 import type { Engine } from "./call/engine.ts";
 import type { RecordingStore } from "./call/recording.ts";
 import type { Config } from "./config/config.ts";
+import { openHttp } from "./providers/http.ts";
 import { createLiveCalls, type LiveCalls } from "./server/live.ts";
 import type { Readiness, ServerOptions } from "./server/server.ts";
 import { readOrMakeToken } from "./server/token.ts";
@@ -13,6 +14,7 @@ import { Desk } from "./service/desk.ts";
 import { createGeneration, type Generation, type GenerationOptions } from "./service/generation.ts";
 import { listen } from "./service/listening.ts";
 import { openRecordings } from "./service/recordings.ts";
+import { Courier } from "./service/webhooks/courier.ts";
 import { JournalFolder } from "./store/journal-folder.ts";
 import { openRecords, type Records } from "./store/records.ts";
 
@@ -47,6 +49,9 @@ export interface Service {
 
 /** How long calls that were given back may take to end. */
 const GIVE_BACK_MS = 1500;
+/** Outcomes of calls that have ended may still be filled for so long; what is missing then is on record as missing. */
+const OUTCOMES_MS = 1500;
+const WEBHOOK_CONNECT_MS = 5000;
 /** A disk that hangs keeps nobody from answering calls. */
 const RECORDS_READY_MS = 3000;
 const HEALTH_LOOK_MS = 500;
@@ -78,13 +83,18 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   const { dir, fsync, secret } = config.journal;
   const journal = new JournalFolder({ dir, fsync, secret, clock, log, onFailure: () => metrics.journalFailures.inc() });
   const desk = new Desk({ clock, log, metrics, live, store: records, journal, generation: () => generation });
+  const http = openHttp({ connectMs: WEBHOOK_CONNECT_MS });
+  const webhooks = () => generation.config.webhooks;
+  const courier = new Courier({ outbox: records.outbox, webhooks, http, clock, log, metrics });
+  records.onComplete = () => courier.wake();
   const recordings = openRecordings(config, { clock, log, metrics });
   const engines = Object.entries(config.engines).map(([name, options]) =>
     parts.createEngine(name, options, { clock, log: log.child({ engine: name }), metrics, recordings }),
   );
   const shown = serverOptions(config, parts, { metrics, live, readiness: () => readinessOf(engines, desk) });
   const server = await listen(shown, { clock, log, canWait: parts.portCanWait }).catch(async (error: unknown) => {
-    await Promise.all([retire(generation, parts), written(records, parts), journal.close()]);
+    await courier.close();
+    await Promise.all([http.close(), retire(generation, parts), written(records, parts), journal.close()]);
     throw error;
   });
   const abort = new AbortController();
@@ -101,10 +111,13 @@ export async function startService(config: Config, parts: ServiceParts): Promise
     stopTaking();
     await desk.giveAllBack(reason);
     await desk.whenIdle(GIVE_BACK_MS);
+    await desk.finish(OUTCOMES_MS);
     abort.abort();
     await Promise.allSettled(running);
     health.cancel();
     await server.close();
+    await courier.close();
+    await http.close();
     await Promise.all([retire(generation, parts), written(records, parts), kept(recordings, parts), journal.close()]);
   };
   let closed: Promise<void> | undefined;

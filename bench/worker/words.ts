@@ -4,5 +4,5 @@ export const ANSWER =
   "We are open from nine in the morning until six in the evening. On Saturday we close at noon, and on Sunday nobody is there.";
 
 /** A question whose end is a voiced sound, and an answer that is soon heard to its end. */
-export const NEAR_QUESTION = "Could you tell me when you open tomorrow?";
-export const NEAR_ANSWER = "We open at nine. On Saturday we close at noon.";
+export const NEAR_QUESTION = "When do you open tomorrow?";
+export const NEAR_ANSWER = "We open at nine.";

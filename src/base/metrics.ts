@@ -24,6 +24,11 @@ export interface Metrics {
   /** Calls whose worker had died, by what became of them here. */
   readonly takenOver: Counter<"result">;
   readonly recordings: Counter<"result">;
+  /** Tries to tell a webhook of a call: taken, gone, refused, failed; dropped: it is not tried any more. */
+  readonly webhooks: Counter<"webhook" | "result">;
+  readonly webhooksWaiting: Gauge<"webhook">;
+  /** What calls came to, for agents that fill an outcome. */
+  readonly outcomes: Counter<"state">;
   /** Times that the log could not be written, or not at once. */
   readonly logFailures: Counter;
   /** What the PBX sent and is none of its messages. */
@@ -101,6 +106,13 @@ export function createMetrics(): Metrics {
     recordings: counter("sidetone_recordings_total", "Recordings, by whether they were kept, failed or are missing.", [
       "result",
     ]),
+    webhooks: counter(
+      "sidetone_webhooks_total",
+      "Tries to tell a webhook of a call: taken, gone, refused, failed; dropped: given up.",
+      ["webhook", "result"],
+    ),
+    webhooksWaiting: gauge("sidetone_webhooks_waiting", "Calls that a webhook has not taken yet.", ["webhook"]),
+    outcomes: counter("sidetone_outcomes_total", "Outcomes of calls: complete, partial or failed.", ["state"]),
     logFailures: counter("sidetone_log_failures_total", "Times that the log was not taken; the calls went on."),
     messagesRefused: counter(
       "sidetone_messages_refused_total",

@@ -40,6 +40,17 @@ export interface CdrUsage {
   readonly cost: number | null;
 }
 
+/** What a call came to, in the fields that its agent's file names. Filled after the call. */
+export interface CdrOutcome {
+  /** `partial`: some of it could not be had. `failed`: none of it. `pending`: it is being filled. */
+  readonly state: "pending" | "complete" | "partial" | "failed";
+  readonly summary: string;
+  /** Null: nothing was said of it. */
+  readonly fields: Readonly<Record<string, string | number | boolean | null>>;
+  /** Why it is not complete. */
+  readonly problems: readonly string[];
+}
+
 /** The record of a call, of the part that Sidetone had of it. Moments are UTC, ISO 8601. */
 export interface Cdr {
   /** The PBX's own id of the call, which the log has too; "-2" follows where the dialplan lent the same call again. */
@@ -74,13 +85,24 @@ export interface Cdr {
   /** What worse had to stand in for what is better, in order. */
   readonly fallbacks: readonly string[];
   readonly usage: readonly CdrUsage[];
+  /** Null where the agent fills none, or did not come to it. */
+  readonly outcome: CdrOutcome | null;
+  /** Who is told of the call when its record is complete; empty: nobody. */
+  readonly webhook: string;
   /** False: the words, keys and notes were removed, as their time was over. */
   readonly words: boolean;
 }
 
+/** Nothing is added to it any more. */
+export const isComplete = ({ ended, outcome }: Pick<Cdr, "ended" | "outcome">): boolean =>
+  ended !== null && outcome?.state !== "pending";
+
 /** What may change while the call is up, apart from its turns. */
 export type CdrChange = Partial<
-  Pick<Cdr, "answered" | "ended" | "keys" | "notes" | "recording" | "hangupCause" | "next" | "fallbacks" | "usage">
+  Pick<
+    Cdr,
+    "answered" | "ended" | "keys" | "notes" | "recording" | "hangupCause" | "next" | "fallbacks" | "usage" | "outcome"
+  >
 >;
 
 /** Where records are kept. Everything returns at once, never throws, and is done in its order, as soon as the disk lets it. */
@@ -134,8 +156,10 @@ export interface OpenCdr {
   /** A request to a provider is over. */
   usage(usage: Partial<CdrUsage> & Pick<CdrUsage, "provider">): void;
   recording(recording: CdrRecording | null): void;
-  /** Once, when the dialplan has the call again. */
-  close(next: Next, hangupCause: HangupCause | null): Cdr;
+  /** Once, when the dialplan has the call again. `pending`: an outcome follows, and with it the record is complete. */
+  close(next: Next, hangupCause: HangupCause | null, options?: { pending: boolean }): Cdr;
+  /** Once, after such a close. */
+  outcome(outcome: CdrOutcome): Cdr;
 }
 
 export interface OpenCdrOptions {
@@ -143,14 +167,15 @@ export interface OpenCdrOptions {
   readonly agent: string;
   readonly clock: Clock;
   readonly store: CdrStore;
+  readonly webhook?: string;
 }
 
-export function openCdr(leg: Leg, { engine, agent, clock, store }: OpenCdrOptions): OpenCdr {
+export function openCdr(leg: Leg, { engine, agent, clock, store, webhook = "" }: OpenCdrOptions): OpenCdr {
   // The wall clock may jump while the call is up: only its beginning is asked of it.
   const [startedWallMs, startedMs] = [clock.wall(), clock.now()];
   const now = (): string => new Date(Math.round(startedWallMs + clock.now() - startedMs)).toISOString();
   const turns: CdrTurn[] = [];
-  let cdr: Cdr = { ...emptyCdr(leg, { engine, agent, started: now() }), turns };
+  let cdr: Cdr = { ...emptyCdr(leg, { engine, agent, started: now() }), webhook, turns };
   const entry = store.open({ ...cdr, turns: [] });
   // Keys come between turns, and go with the next one: nobody wakes the disk for each of them.
   let unsaved: CdrChange = {};
@@ -196,14 +221,22 @@ export function openCdr(leg: Leg, { engine, agent, clock, store }: OpenCdrOption
       later({ recording });
       entry.change(saved());
     },
-    close(next, hangupCause) {
+    close(next, hangupCause, { pending } = { pending: false }) {
       if (next.next === "menu") this.fallback(next.reason);
-      later({ ended: now(), next, hangupCause });
+      later({ ended: now(), next, hangupCause, ...(pending && { outcome: PENDING }) });
+      if (pending) entry.change(saved());
+      else entry.close(saved());
+      return cdr;
+    },
+    outcome(outcome) {
+      later({ outcome });
       entry.close(saved());
       return cdr;
     },
   };
 }
+
+const PENDING: CdrOutcome = Object.freeze({ state: "pending", summary: "", fields: {}, problems: [] });
 
 export function emptyCdr(
   leg: Leg,
@@ -222,6 +255,8 @@ export function emptyCdr(
     next: null,
     fallbacks: [],
     usage: [],
+    outcome: null,
+    webhook: "",
     words: true,
   };
 }

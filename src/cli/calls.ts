@@ -115,6 +115,10 @@ export function eventLine(event: LiveEvent): string {
             : "hang-up";
       return `${event.call}  ended after ${event.seconds} s: ${where}\n`;
     }
+    case "outcome": {
+      const { state, summary } = event.outcome;
+      return `${event.call}  outcome (${state}): ${summary}\n`;
+    }
   }
 }
 

@@ -65,6 +65,8 @@ export function cdrPage(cdr: Cdr): string {
     ],
     ["stood in", cdr.fallbacks.join(", ")],
     ...cdr.usage.map((usage) => ["used", usageText(usage)] as const),
+    ...outcomeFacts(cdr.outcome),
+    ["told", cdr.webhook],
     ...cdr.notes.map((note) => ["note", note] as const),
   ];
   const shown = facts
@@ -72,6 +74,16 @@ export function cdrPage(cdr: Cdr): string {
     .map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`);
   const turns = cdr.words ? cdr.turns.map(turnText) : ["\nThe words are no longer kept.\n"];
   return shown.join("") + turns.join("");
+}
+
+function outcomeFacts(outcome: Cdr["outcome"]): (readonly [string, string])[] {
+  if (!outcome) return [];
+  const { state, summary, fields, problems } = outcome;
+  return [
+    ["outcome", [state, ...problems].join("; ")],
+    ["summary", summary],
+    ...Object.entries(fields).map(([name, value]) => [`  ${name}`, value === null ? "" : String(value)] as const),
+  ];
 }
 
 function usageText({

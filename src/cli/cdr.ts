@@ -124,6 +124,7 @@ const CSV: Readonly<Record<string, (cdr: Cdr) => string | number | null>> = {
   fallbacks: (cdr) => cdr.fallbacks.join(" "),
   tokens: ({ usage }) => usage.reduce((sum, one) => sum + one.inputTokens + one.outputTokens, 0),
   cost: costOf,
+  outcome: (cdr) => cdr.outcome?.state ?? null,
 };
 
 function filterOf({ since, number, agent }: Options, limit: number): CallFilter {

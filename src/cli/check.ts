@@ -9,6 +9,7 @@ import { ConfigError, formatFault } from "../config/fault.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { engines } from "../engines/index.ts";
 import { type Finding, finding, findingLine } from "./check/finding.ts";
+import { checkPrompts } from "./check/prompt.ts";
 import { checkProviders } from "./check/providers.ts";
 import { checkRecording } from "./check/recording.ts";
 import { checkSurroundings } from "./check/surroundings.ts";
@@ -61,6 +62,7 @@ async function check(asked: string | undefined): Promise<Finding[]> {
       `${file}: ${agents.length === 1 ? "one agent" : `${agents.length} agents`} (${agents.join(", ")}).`,
     ),
     ...config.warnings.map((warning) => finding("warn", "config", formatFault(warning))),
+    ...checkPrompts(config),
     ...(await checkSurroundings(config)),
     ...(await checkRecording(config)),
     ...(await checkProviders(config, systemClock)),

@@ -16,6 +16,8 @@ interface AgentContext {
   readonly providers: Config["providers"];
   /** Absent while sidetone.yaml itself has faults: then nothing is returned, but this file's faults are told all the same. */
   readonly limits: ServiceSettings["limits"] | undefined;
+  /** The names of the webhooks. */
+  readonly webhooks: readonly string[];
   readonly faults: Fault[];
   readonly warnings: Fault[];
 }
@@ -39,6 +41,9 @@ export function readAgent(path: string, stem: string, context: AgentContext): Ag
   const choices = chooseProviders(parsed.data, read.file, context);
   checkModel(parsed.data, choices, read.file, context);
   checkTargets(parsed.data, read.file, context);
+  const { webhook } = parsed.data;
+  const known = { path: ["webhook"], known: context.webhooks, list: "webhooks in sidetone.yaml" };
+  if (webhook !== undefined) checkName(webhook, known, read.file, context);
   const {
     vad: _vad,
     stt: _stt,

@@ -53,6 +53,7 @@ export interface Config {
   readonly ladder: ServiceSettings["ladder"];
   /** Its file is an absolute path. */
   readonly turnModel?: ServiceSettings["turnModel"];
+  readonly webhooks: ServiceSettings["webhooks"];
   readonly supervisor: ServiceSettings["supervisor"];
   readonly log: ServiceSettings["log"];
   readonly records: ServiceSettings["records"] & { readonly dir: string };

@@ -50,8 +50,9 @@ export function loadConfig(
   const providers = configureProviders(service.raw, read.file, catalogue, faults);
   const agentsFolder = resolve(folder, typeof service.raw.agents === "string" ? service.raw.agents : "agents");
   const names: (string | undefined)[] = [];
+  const webhooks = Object.keys((service.raw.webhooks as object | null | undefined) ?? {});
   const agents = agentFiles(agentsFolder, { files, file: read.file, faults }).flatMap((file) => {
-    const context = { catalogue, env, files, providers, faults, warnings, limits: service.settings?.limits };
+    const context = { catalogue, env, files, providers, faults, warnings, limits: service.settings?.limits, webhooks };
     const stem = basename(file, extname(file));
     const agent = readAgent(file, stem, context);
     names.push(agent ? agent.name : nameIn(file, stem, files));
@@ -75,6 +76,7 @@ export function loadConfig(
     ...(settings.turnModel && {
       turnModel: { ...settings.turnModel, file: resolve(folder, settings.turnModel.file) },
     }),
+    webhooks: settings.webhooks,
     supervisor: settings.supervisor,
     log: settings.log,
     records: {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { whyNoPattern } from "../call/recording-path.ts";
 import { collectorsSchema, humanSchema } from "./collectors.ts";
 import { nameOf, targetOf, text, whole } from "./names.ts";
+import { outcomeSchema, webhooksSchema } from "./outcome.ts";
 
 /** The limits of a call. An agent file may tighten or widen them for its own calls. */
 const callLimits = {
@@ -214,6 +215,9 @@ export function serviceSchema(engines: EngineSchemas) {
     server: server.describe("Health, metrics and the API.").prefault({}),
     limits: limits.describe("A limit on everything.").prefault({}),
     ladder: ladder.describe("What happens when a provider is slow or fails. See docs/providers.md.").prefault({}),
+    webhooks: webhooksSchema
+      .describe("Who is told of calls that have ended, by name; agents say which. See docs/webhooks.md.")
+      .default({}),
     turnModel: turnModel
       .describe("Judges by its sound whether a caller has finished. Left out: silence and the words alone do.")
       .optional(),
@@ -293,6 +297,11 @@ export function agentSchema(script: z.ZodType) {
       "A model that hears and speaks itself, or a list of them: then `stt`, `llm` and `tts` go on when it fails.",
     ),
     prompt: text("What a language model is told about its work.", 50_000).optional(),
+    keywords: z
+      .array(text("A word, or a few.", 100))
+      .max(200)
+      .describe("Names and terms that callers say, for the recogniser; of a script, its phrases are added.")
+      .default([]),
     script: script.describe("What the scripted agent says.").optional(),
     targets: z
       .array(targetOf("A named target of the dialplan."))
@@ -303,6 +312,12 @@ export function agentSchema(script: z.ZodType) {
     collectors: collectorsSchema
       .describe("Numbers that callers are asked to press: a name, and how. See docs/keypad.md.")
       .default({}),
+    outcome: outcomeSchema
+      .describe(
+        "What is known after each call, in its record and for the webhook. Left out: nothing. See docs/webhooks.md.",
+      )
+      .optional(),
+    webhook: nameOf("Who is told of each call when it is over: one of `webhooks` in sidetone.yaml.").optional(),
     prompts: z
       .strictObject({
         noInput: z

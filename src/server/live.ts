@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import type { CdrOutcome } from "../call/cdr.ts";
 import type { Leg, Next } from "../call/engine.ts";
 import type { ConversationObserver } from "../conversation/observer.ts";
 import type { Turn, TurnLatency } from "../conversation/turn.ts";
@@ -27,11 +28,14 @@ export type LiveEvent =
   | { readonly type: "agentWords"; readonly call: string; readonly text: string }
   | { readonly type: "bargeIn"; readonly call: string; readonly ms: number }
   | { readonly type: "turn"; readonly call: string; readonly turn: Turn }
-  | { readonly type: "ended"; readonly call: string; readonly next: Next; readonly seconds: number };
+  | { readonly type: "ended"; readonly call: string; readonly next: Next; readonly seconds: number }
+  | { readonly type: "outcome"; readonly call: string; readonly outcome: CdrOutcome };
 
 /** One call's part of the list: its conversation's observer, and the end of it. */
 export interface LiveEntry extends ConversationObserver {
   ended(next: Next): void;
+  /** What the call came to; known some seconds after its end. */
+  outcome(outcome: CdrOutcome): void;
 }
 
 export interface LiveCalls {
@@ -125,6 +129,9 @@ function observe(entry: Entry, { tell, secondsOf, forget }: Household): LiveEntr
       over = true;
       forget();
       tell({ type: "ended", call, next, seconds: secondsOf(entry) });
+    },
+    outcome(outcome) {
+      tell({ type: "outcome", call, outcome });
     },
   };
 }

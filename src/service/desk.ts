@@ -12,6 +12,7 @@ import type { LiveCalls } from "../server/live.ts";
 import { connectAhead, rateOfCodec } from "./connect.ts";
 import type { Generation } from "./generation.ts";
 import { begun, cutTurn, takenOver } from "./journalled.ts";
+import { fillOutcome } from "./outcome.ts";
 import { openRecord, type Record, recordRefusal } from "./record.ts";
 
 interface DeskOptions {
@@ -31,6 +32,9 @@ export class Desk {
   /** Calls that were taken from their conversation, and where they went: for the conversation it looks like a hang-up. */
   readonly #taken = new Map<Leg, Next>();
   readonly #waiting = new Set<() => void>();
+  /** What goes on when calls are over: their outcomes are filled. */
+  readonly #after = new Set<Promise<void>>();
+  readonly #afterAbort = new AbortController();
   #closing = false;
 
   constructor(options: DeskOptions) {
@@ -60,14 +64,29 @@ export class Desk {
     const leave = generation.enter();
     this.#legs.add(leg);
     this.#count();
+    let after: After | undefined;
     try {
-      await runCall(leg, generation, { ...this.#options, engine, taken: () => this.#taken.get(leg) });
+      after = await runCall(leg, generation, { ...this.#options, engine, taken: () => this.#taken.get(leg) });
     } finally {
       this.#legs.delete(leg);
       this.#taken.delete(leg);
-      leave();
+      if (!after) leave();
       this.#count();
     }
+    if (!after) return;
+    // The call is over: nobody waits for this but whoever closes the service.
+    const job = after(this.#afterAbort.signal).finally(() => {
+      leave();
+      this.#after.delete(job);
+    });
+    this.#after.add(job);
+  }
+
+  /** What is done after the calls is brought to its end, and given up after `ms`. */
+  async finish(ms: number): Promise<void> {
+    const timer = this.#options.clock.after(ms, () => this.#afterAbort.abort());
+    await Promise.allSettled(this.#after);
+    timer.cancel();
   }
 
   /** From now on every new call goes to the menu. */
@@ -138,8 +157,11 @@ function logStep(step: LadderStep, log: Log): void {
   );
 }
 
+/** What is left to do when the call is over. Never rejects. */
+type After = (signal: AbortSignal) => Promise<void>;
+
 /** One call, by the generation that it began with. */
-async function runCall(leg: Leg, generation: Generation, options: CallOptions): Promise<void> {
+async function runCall(leg: Leg, generation: Generation, options: CallOptions): Promise<After | undefined> {
   const { clock, log, engine } = options;
   // The first time nothing is waited for.
   const taken = leg.attempt < 2 ? begun(leg, options) : await takenOver(leg, options);
@@ -147,10 +169,16 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     const next: Next = { next: "menu", reason: "lost" };
     await leg.giveBack(next);
     recordRefusal(leg, next, { ...options, engine });
-    return;
+    return undefined;
   }
   const { before } = taken;
-  const { agent, filler, forCall } = generation.agentFor(before ? { ...numbersOf(leg), agent: before.agent } : leg);
+  const {
+    agent,
+    filler,
+    forCall,
+    form,
+    webhook = "",
+  } = generation.agentFor(before ? { ...numbersOf(leg), agent: before.agent } : leg);
   const callLog = log.child({ call: leg.id, agent: agent.name });
   const { signal } = leg;
   const rate = rateOfCodec(leg.codec);
@@ -160,9 +188,13 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     { rate, signal },
   );
   const course = taken.begin(agent.name);
+  let written: Record | undefined;
   const calling = handleCall<Record>(leg, {
     log: callLog,
-    openRecord: () => openRecord(leg, { ...options, agent: agent.name, course }),
+    openRecord() {
+      written = openRecord(leg, { ...options, agent: agent.name, course, webhook, fills: form !== undefined });
+      return written;
+    },
     async converse(media, _leg, record) {
       const { observer } = record;
       const limits = defaultLimits;
@@ -184,6 +216,10 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     saveRecord: async (cdr) => callLog.info(summaryOf(cdr as Cdr), "call ended"),
   });
   await calling.finally(() => course.end());
+  const record = written as Record | undefined;
+  if (!form || record?.cdr.cdr.outcome?.state !== "pending") return undefined;
+  const { llm } = forCall((step) => logStep(step, callLog));
+  return (within) => fillOutcome({ record, before, llm, form, language: agent.language, clock }, within);
 }
 
 const numbersOf = ({ did, to }: Leg) => ({ did, to });

@@ -8,9 +8,11 @@ import { Filler } from "../conversation/filler.ts";
 import { HUMAN_KEY } from "../conversation/human.ts";
 import { keypadWords } from "../conversation/keypad-words.ts";
 import { type ConversationLimits, defaultLimits } from "../conversation/limits.ts";
+import type { OutcomeForm } from "../conversation/outcome.ts";
 import { warmVoice } from "../conversation/warm.ts";
 import { textsOf } from "../providers/llm/scripted/script.ts";
 import type { ProviderContext } from "../providers/module.ts";
+import { formOf } from "./outcome.ts";
 import { type ForCall, Staff } from "./staff.ts";
 
 /** An agent with the providers that serve it. */
@@ -19,6 +21,10 @@ export interface StaffedAgent {
   /** What it says while something is slow. */
   readonly filler: Filler;
   readonly forCall: ForCall;
+  /** What is filled after each of its calls. */
+  readonly form?: OutcomeForm;
+  /** Who is told of them. */
+  readonly webhook?: string;
 }
 
 /**
@@ -48,12 +54,15 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
   const staff = new Map<string, StaffedAgent>();
   const prepared = new AbortController();
   for (const settings of Object.values(config.agents)) {
-    const hints = settings.script === undefined ? [] : hintsOf(settings.script);
+    const scripted = settings.script === undefined ? [] : hintsOf(settings.script);
+    const hints = [...new Set([...settings.keywords, ...scripted])];
     const agent = agentOf(settings, hints, config.ladder);
     const forCall = pool.of(settings);
     const ahead = forCall(nobodyIsTold);
     const filler = new Filler({ agent, tts: ahead.tts });
-    staff.set(settings.name, { agent, forCall, filler });
+    const { outcome, webhook } = settings;
+    const after = { ...(outcome && { form: formOf(outcome) }), ...(webhook !== undefined && { webhook }) };
+    staff.set(settings.name, { agent, forCall, filler, ...after });
     prepare({ agent, filler }, ahead, log, prepared.signal);
   }
   const ended = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { CallRecord } from "../call/call.ts";
-import { type Cdr, type CdrStore, type OpenCdr, openCdr } from "../call/cdr.ts";
+import { type Cdr, type CdrOutcome, type CdrStore, type OpenCdr, openCdr } from "../call/cdr.ts";
 import type { HangupCause, Leg, Next } from "../call/engine.ts";
 import type { CourseWriter } from "../call/journal.ts";
 import type { ConversationObserver } from "../conversation/observer.ts";
@@ -20,6 +20,10 @@ export interface RecordOptions {
   readonly course?: CourseWriter;
   /** Where the call went when it was taken from its conversation, for which that looks like a hang-up. */
   readonly taken: () => Next | undefined;
+  /** Who is told of the call. */
+  readonly webhook?: string;
+  /** An outcome is filled when the call is over. */
+  readonly fills?: boolean;
 }
 
 /** A call's record while it is up, and whoever else is told how the call goes. */
@@ -28,6 +32,8 @@ export interface Record extends CallRecord {
   readonly cdr: OpenCdr;
   /** The conversation came to its own end. */
   agreed(): void;
+  /** Once, after the record was closed with an outcome to follow. */
+  outcome(outcome: CdrOutcome): Cdr;
   close(next: Next): Cdr;
 }
 
@@ -67,7 +73,13 @@ export function openRecord(leg: Leg, options: RecordOptions): Record {
       entry.ended(next);
       count(metrics, leg, next);
       if (recording) cdr.recording(recordingOnRecord(leg));
-      return cdr.close(next, left ? (leg.signal.reason as HangupCause) : null);
+      const pending = (options.fills ?? false) && cdr.cdr.answered !== null;
+      return cdr.close(next, left ? (leg.signal.reason as HangupCause) : null, { pending });
+    },
+    outcome(outcome) {
+      metrics.outcomes.inc({ state: outcome.state });
+      entry.outcome(outcome);
+      return cdr.outcome(outcome);
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Insertable, Kysely, Selectable } from "kysely";
-import type { Cdr, CdrRecording, CdrTurn } from "../call/cdr.ts";
+import { type Cdr, type CdrRecording, type CdrTurn, isComplete } from "../call/cdr.ts";
+import { enqueue } from "./enqueue.ts";
 import type { CallsTable, Tables, TurnsTable } from "./schema.ts";
 
 type Db = Kysely<Tables>;
@@ -7,13 +8,18 @@ type Db = Kysely<Tables>;
 /** Writes a whole record, new or known. False: it has come to another process meanwhile, and was left alone. */
 export async function saveCall(db: Db, cdr: Cdr, owner: string): Promise<boolean> {
   return await db.transaction().execute(async (tx) => {
-    const known = await tx.selectFrom("calls").select("owner").where("id", "=", cdr.id).executeTakeFirst();
+    const known = await tx
+      .selectFrom("calls")
+      .select(["owner", "ended", "outcome_pending"])
+      .where("id", "=", cdr.id)
+      .executeTakeFirst();
     if (known && known.owner !== owner) return false;
     const row = rowOf(cdr, owner);
     if (known) await tx.updateTable("calls").set(row).where("id", "=", cdr.id).execute();
     else await tx.insertInto("calls").values(row).execute();
     await tx.deleteFrom("turns").where("call", "=", cdr.id).execute();
     for (const [place, turn] of cdr.turns.entries()) await insertTurn(tx, cdr.id, place, turn);
+    if (!known || !wasComplete(known)) await enqueue(tx, cdr);
     return true;
   });
 }
@@ -34,9 +40,14 @@ export async function saveProgress(
       .where("id", "=", id)
       .where("owner", "=", owner)
       .executeTakeFirst();
-    if (updated.numUpdatedRows > 0n && last) await insertTurn(tx, id, cdr.turns.length - 1, last);
+    if (updated.numUpdatedRows === 0n) return;
+    if (last) await insertTurn(tx, id, cdr.turns.length - 1, last);
+    if (isComplete(cdr)) await enqueue(tx, cdr);
   });
 }
+
+const wasComplete = (row: Pick<Selectable<CallsTable>, "ended" | "outcome_pending">): boolean =>
+  row.ended !== null && row.outcome_pending === 0;
 
 export interface Place {
   readonly id: string;
@@ -90,6 +101,7 @@ export function continued(before: Cdr, own: Cdr): Cdr {
     recording: own.recording ?? before.recording,
     fallbacks: [...before.fallbacks.filter((reason) => reason !== LOST), LOST, ...own.fallbacks],
     usage: [...before.usage, ...own.usage],
+    outcome: own.outcome ?? before.outcome,
   };
 }
 
@@ -173,6 +185,9 @@ function rowOf(cdr: Cdr, owner: string): Insertable<CallsTable> {
     next: cdr.next && JSON.stringify(cdr.next),
     fallbacks: JSON.stringify(cdr.fallbacks),
     usage: JSON.stringify(cdr.usage),
+    outcome: cdr.outcome && JSON.stringify(cdr.outcome),
+    outcome_pending: cdr.outcome?.state === "pending" ? 1 : 0,
+    webhook: cdr.webhook,
     words: cdr.words ? 1 : 0,
     owner,
     line: 0,
@@ -197,6 +212,8 @@ function cdrOf(row: Selectable<CallsTable>, turns: readonly Selectable<TurnsTabl
     next: row.next === null ? null : (JSON.parse(row.next) as Cdr["next"]),
     fallbacks: JSON.parse(row.fallbacks) as string[],
     usage: JSON.parse(row.usage) as Cdr["usage"],
+    outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as Cdr["outcome"]),
+    webhook: row.webhook,
     words: row.words === 1,
   };
 }

@@ -53,8 +53,13 @@ const fileFor = (dir: string, cdr: Cdr): string => join(dir, `calls-${(cdr.ended
 /** Writes the line of a record that is complete, and notes that it stands there. Does nothing where it does already. */
 export async function writeLine(db: Db, dir: string, id: string): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    const row = await tx.selectFrom("calls").select(["line", "ended"]).where("id", "=", id).executeTakeFirst();
-    const cdr = row && row.line === 0 && row.ended !== null ? await findCall(tx, id) : undefined;
+    const row = await tx
+      .selectFrom("calls")
+      .select(["line", "ended", "outcome_pending"])
+      .where("id", "=", id)
+      .executeTakeFirst();
+    const cdr =
+      row && row.line === 0 && row.ended !== null && row.outcome_pending === 0 ? await findCall(tx, id) : undefined;
     if (!cdr) return;
     appendLine(fileFor(dir, cdr), JSON.stringify(cdr));
     await tx.updateTable("calls").set({ line: 1 }).where("id", "=", id).execute();
@@ -89,6 +94,7 @@ export async function writeMissingLines(db: Db, dir: string, mine?: string): Pro
     .select(["id", "owner"])
     .where("line", "=", 0)
     .where("ended", "is not", null)
+    .where("outcome_pending", "=", 0)
     .execute();
   for (const { id, owner } of rows) {
     if (owner !== mine && isOwnerAlive(owner)) continue;

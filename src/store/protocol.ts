@@ -1,4 +1,5 @@
 import type { Cdr, CdrChange, CdrTurn } from "../call/cdr.ts";
+import type { ClaimOptions, Claims, Settled } from "./outbox.ts";
 import type { Expired, KeepDays } from "./retention.ts";
 
 export interface RecordThreadData {
@@ -12,7 +13,9 @@ export type ToRecordThread =
   | { readonly type: "change"; readonly handle: number; readonly change: CdrChange; readonly turn?: CdrTurn }
   | { readonly type: "retry" }
   | { readonly type: "closeLost" }
-  | { readonly type: "expire"; readonly keepDays: KeepDays };
+  | { readonly type: "expire"; readonly keepDays: KeepDays }
+  | { readonly type: "claim"; readonly options: Omit<ClaimOptions, "owner" | "nowMs"> }
+  | { readonly type: "settle"; readonly seq: number; readonly settled: Settled };
 
 export type FromRecordThread =
   | {
@@ -23,6 +26,7 @@ export type FromRecordThread =
       readonly waiting: number;
       readonly lost?: number;
       readonly expired?: Expired;
+      readonly claims?: Claims;
     }
   | { readonly type: "setAside"; readonly file: string }
   | { readonly type: "dropped" };

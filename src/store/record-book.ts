@@ -1,8 +1,9 @@
-import type { Cdr, CdrChange, CdrTurn } from "../call/cdr.ts";
+import { type Cdr, type CdrChange, type CdrTurn, isComplete } from "../call/cdr.ts";
 import { continued, type Place, placeFor, saveCall, saveProgress, takeOver } from "./calls.ts";
 import { type Database, isCorrupt, openDatabase, setAside } from "./database.ts";
 import { removeLine, writeLine, writeMissingLines } from "./lines.ts";
 import { closeLost } from "./lost.ts";
+import { type ClaimOptions, type Claims, claim, type Settled, settle } from "./outbox.ts";
 import { type Expired, expire, type KeepDays } from "./retention.ts";
 
 export interface RecordBookOptions {
@@ -95,6 +96,16 @@ export class RecordBook {
     return await this.#writing(({ db }) => expire(db, dir, { keepDays, nowMs: wall(), pause }));
   }
 
+  /** The messages that are to be delivered now. */
+  async claim(options: Omit<ClaimOptions, "owner" | "nowMs">): Promise<Claims> {
+    const { owner, wall } = this.#options;
+    return await this.#writing(({ db }) => claim(db, { ...options, owner, nowMs: wall() }));
+  }
+
+  async settle(seq: number, settled: Settled): Promise<void> {
+    await this.#writing(({ db }) => settle(db, seq, settled));
+  }
+
   close(): void {
     this.#database?.close();
     this.#database = undefined;
@@ -105,7 +116,7 @@ export class RecordBook {
     const cdr = recordOf(held);
     await saveProgress(db, cdr, owner, { appended: turn !== undefined });
     held.saved = true;
-    if (cdr.ended !== null) await writeLine(db, this.#options.dir, cdr.id);
+    if (isComplete(cdr)) await writeLine(db, this.#options.dir, cdr.id);
   }
 
   async #catchUp(): Promise<void> {
@@ -126,13 +137,13 @@ export class RecordBook {
     const cdr = recordOf(held);
     await saveCall(db, cdr, owner);
     held.saved = true;
-    if (cdr.ended !== null) await writeLine(db, dir, cdr.id);
+    if (isComplete(cdr)) await writeLine(db, dir, cdr.id);
   }
 
   /** What is complete and written needs no memory; of what waits for the disk, the oldest are given up in the end. */
   #forget(): void {
-    for (const [handle, { own, saved }] of this.#held) if (saved && own.ended !== null) this.#held.delete(handle);
-    const complete = [...this.#held].filter(([, { own }]) => own.ended !== null);
+    for (const [handle, { own, saved }] of this.#held) if (saved && isComplete(own)) this.#held.delete(handle);
+    const complete = [...this.#held].filter(([, { own }]) => isComplete(own));
     for (const [handle] of complete.slice(0, Math.max(0, complete.length - WAITING_MAX))) {
       this.#held.delete(handle);
       this.#options.onDropped();

@@ -18,7 +18,7 @@ const book = new RecordBook({
 
 async function run(
   job: ToRecordThread,
-): Promise<Pick<Extract<FromRecordThread, { type: "done" }>, "lost" | "expired">> {
+): Promise<Pick<Extract<FromRecordThread, { type: "done" }>, "lost" | "expired" | "claims">> {
   switch (job.type) {
     case "open":
       await book.open(job.handle, job.cdr);
@@ -31,6 +31,11 @@ async function run(
       return {};
     case "closeLost":
       return { lost: await book.closeLost() };
+    case "claim":
+      return { claims: await book.claim(job.options) };
+    case "settle":
+      await book.settle(job.seq, job.settled);
+      return {};
     case "expire":
       return { expired: await book.expire(job.keepDays, () => nextMacrotask()) };
   }

@@ -5,6 +5,7 @@ import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Cdr, CdrChange, CdrEntry, CdrStore, CdrTurn } from "../call/cdr.ts";
 import { expireRegularly } from "./expiry.ts";
+import type { ClaimOptions, Claims, Settled } from "./outbox.ts";
 import { ownerOf } from "./owner.ts";
 import type { FromRecordThread, RecordThreadData, ToRecordThread } from "./protocol.ts";
 import type { KeepDays } from "./retention.ts";
@@ -18,10 +19,20 @@ export interface RecordsOptions {
   readonly onFailure: () => void;
 }
 
+/** The messages to other systems. Nothing rejects: what the disk does not do now is tried again. */
+export interface Outbox {
+  /** Undefined: the disk does not say. */
+  claim(options: Omit<ClaimOptions, "owner" | "nowMs">): Promise<Claims | undefined>;
+  settle(seq: number, settled: Settled): Promise<void>;
+}
+
 /** The call records of this process: a thread writes them. */
 export interface Records extends CdrStore {
   /** Resolves when the disk took, or refused, its first word: from here on a record is on the disk in a moment. */
   readonly ready: Promise<void>;
+  readonly outbox: Outbox;
+  /** A record is complete, and its webhook may be told. */
+  onComplete: () => void;
   /** Resolves when all that was given is written, or was tried. May be called twice. */
   close(): Promise<void>;
 }
@@ -43,23 +54,29 @@ export function openRecords(options: RecordsOptions): Records {
   const ready = scribe.idle();
   let handles = 0;
   const expiring = expireRegularly(options, () => void scribe.post({ type: "expire", keepDays }));
-  return {
+  const records: Records = {
     ready,
+    onComplete: () => {},
+    outbox: {
+      claim: async (options) => (await scribe.ask({ type: "claim", options }))?.claims,
+      settle: async (seq, settled) => void (await scribe.ask({ type: "settle", seq, settled })),
+    },
     open(cdr) {
       const handle = ++handles;
       const known = { cdr };
       scribe.up.set(handle, known);
       scribe.post({ type: "open", handle, cdr });
-      return entryOf(scribe, handle, known);
+      return entryOf(scribe, handle, known, () => records.onComplete());
     },
     async close() {
       expiring.cancel();
       await scribe.close();
     },
   };
+  return records;
 }
 
-function entryOf(scribe: Scribe, handle: number, known: { cdr: Cdr }): CdrEntry {
+function entryOf(scribe: Scribe, handle: number, known: { cdr: Cdr }, onComplete: () => void): CdrEntry {
   // Where something was left out, the whole record is given in the end.
   let whole = true;
   const change = (changed: CdrChange, turn?: CdrTurn): void => {
@@ -74,6 +91,7 @@ function entryOf(scribe: Scribe, handle: number, known: { cdr: Cdr }): CdrEntry 
       const last = known.cdr;
       scribe.up.delete(handle);
       scribe.post(whole ? { type: "change", handle, change: changed } : { type: "open", handle, cdr: last }, { last });
+      if (last.webhook !== "") onComplete();
     },
   };
 }
@@ -85,6 +103,15 @@ export async function closeLostRecords(options: Omit<RecordsOptions, "keepDays">
   await scribe.close();
 }
 
+interface Job {
+  readonly job: ToRecordThread;
+  readonly last?: Cdr;
+  /** Who waits for it. Undefined: it was not done. */
+  readonly answered?: (done: Done | undefined) => void;
+}
+
+type Done = Extract<FromRecordThread, { type: "done" }>;
+
 /** The thread, seen from the calls: what it was given and has not done, and how it is. */
 class Scribe {
   /** The calls that are up: what a new thread must know. */
@@ -92,7 +119,7 @@ class Scribe {
   readonly #options: Omit<RecordsOptions, "keepDays">;
   readonly #idle = new Set<() => void>();
   #thread: Worker | undefined;
-  #jobs: { readonly job: ToRecordThread; readonly last?: Cdr }[] = [];
+  #jobs: Job[] = [];
   #deaths = 0;
   #toldMs: number | undefined;
   #failing = false;
@@ -104,17 +131,24 @@ class Scribe {
   }
 
   /** `last`: the whole record, where this job completes it. False: it was not taken. */
-  post(job: ToRecordThread, { last }: { last?: Cdr } = {}): boolean {
+  post(job: ToRecordThread, { last, answered }: Omit<Job, "job"> = {}): boolean {
     if (this.#closed) return false;
     const full = this.#jobs.length >= (job.type === "change" && !last ? TURNS_WAITING_MAX : JOBS_WAITING_MAX);
     if (full || !this.#start()) {
       this.#fail(full ? "the disk does not keep up" : "the thread that writes them has died too often", "");
       return false;
     }
-    this.#jobs.push(last ? { job, last } : { job });
+    this.#jobs.push({ job, ...(last && { last }), ...(answered && { answered }) });
     this.#thread?.ref();
     this.#thread?.postMessage(job);
     return true;
+  }
+
+  /** Undefined: the disk did not do it. */
+  ask(job: ToRecordThread): Promise<Done | undefined> {
+    return new Promise((resolve) => {
+      if (!this.post(job, { answered: resolve })) resolve(undefined);
+    });
   }
 
   /** Resolves when the thread has done what it was given. */
@@ -165,7 +199,7 @@ class Scribe {
       log.error({ dir }, "a call record is lost: too many wait for the disk");
       return;
     }
-    this.#jobs.shift();
+    this.#jobs.shift()?.answered?.(message.failed ? undefined : message);
     if (message.failed) this.#fail(message.failed.message, message.failed.code);
     else if (message.waiting === 0) this.#well();
     if (message.waiting > 0) this.#retryLater();
@@ -210,7 +244,7 @@ class Scribe {
     this.#thread = undefined;
     this.#deaths++;
     const unfinished = this.#jobs.flatMap(({ job, last }) => (last && "handle" in job ? [{ job, last }] : []));
-    this.#jobs = [];
+    for (const { answered } of this.#jobs.splice(0)) answered?.(undefined);
     this.#fail(messageOf(why), "");
     for (const { job, last } of unfinished) this.post({ type: "open", handle: job.handle, cdr: last }, { last });
     for (const [handle, { cdr }] of this.up) this.post({ type: "open", handle, cdr });

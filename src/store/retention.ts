@@ -86,7 +86,11 @@ async function expireWords(db: Db, cut: string, pause: () => Promise<void>): Pro
     if (ids.length > 0) {
       await db.transaction().execute(async (tx) => {
         await tx.updateTable("turns").set({ caller: "", agent: "", heard: "" }).where("call", "in", ids).execute();
-        await tx.updateTable("calls").set({ words: 0, keys: "", notes: "[]" }).where("id", "in", ids).execute();
+        await tx
+          .updateTable("calls")
+          .set({ words: 0, keys: "", notes: "[]", outcome: null, outcome_pending: 0 })
+          .where("id", "in", ids)
+          .execute();
       });
     }
     removed += ids.length;
@@ -131,5 +135,6 @@ export const withoutWords = <Record extends Partial<Cdr>>(cdr: Record): Record =
   turns: (cdr.turns ?? []).map((turn) => ({ ...turn, caller: "", agent: "", heard: "" })),
   keys: "",
   notes: [],
+  outcome: null,
   words: false,
 });

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import type { Generated } from "kysely";
 import { OutsideError } from "../base/errors.ts";
 
 /** One row a call. Lists and objects are JSON; moments are ISO 8601 in UTC, so that they sort as text. */
@@ -28,6 +29,10 @@ export interface CallsTable {
   next: string | null;
   fallbacks: string;
   usage: string;
+  outcome: string | null;
+  /** 1 while the outcome is being filled. */
+  outcome_pending: number;
+  webhook: string;
   words: number;
   /** The process that has the call; see owner.ts. */
   owner: string;
@@ -45,9 +50,24 @@ export interface TurnsTable {
   facts: string;
 }
 
+/** What other systems are still to be told; see outbox.ts. Moments are milliseconds since 1970. */
+export interface OutboxTable {
+  seq: Generated<number>;
+  id: string;
+  call: string;
+  webhook: string;
+  created: number;
+  due: number;
+  attempts: number;
+  refused: number;
+  leased_by: string;
+  leased_until: number;
+}
+
 export interface Tables {
   calls: CallsTable;
   turns: TurnsTable;
+  outbox: OutboxTable;
 }
 
 /** Only ever added to: a database is brought from any earlier one to the last. */
@@ -93,6 +113,24 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (call, place)
   ) WITHOUT ROWID;`,
   "ALTER TABLE calls ADD COLUMN usage TEXT NOT NULL DEFAULT '[]'",
+  `ALTER TABLE calls ADD COLUMN outcome TEXT;
+  ALTER TABLE calls ADD COLUMN outcome_pending INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE calls ADD COLUMN webhook TEXT NOT NULL DEFAULT '';
+  CREATE INDEX calls_pending ON calls (id) WHERE outcome_pending = 1;
+  CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    call TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE,
+    webhook TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    leased_by TEXT NOT NULL,
+    leased_until INTEGER NOT NULL
+  );
+  CREATE INDEX outbox_by_webhook ON outbox (webhook, seq);
+  CREATE INDEX outbox_by_call ON outbox (call);`,
 ];
 
 /** Brings the database to the last schema. Two processes may do it at once: the second finds it done. Throws an OutsideError "newer" for one from a later version. */

@@ -18,6 +18,7 @@ test("an administrator finds the documented names, and no two workers count into
     "sidetone_journal_failures_total",
     "sidetone_log_failures_total",
     "sidetone_messages_refused_total",
+    "sidetone_outcomes_total",
     "sidetone_provider_characters_total",
     "sidetone_provider_cost_total",
     "sidetone_provider_requests_total",
@@ -27,6 +28,8 @@ test("an administrator finds the documented names, and no two workers count into
     "sidetone_reply_latency_seconds",
     "sidetone_stage_seconds",
     "sidetone_taken_over_total",
+    "sidetone_webhooks_total",
+    "sidetone_webhooks_waiting",
   ]);
   expect(await metrics.registry.metrics()).toContain('sidetone_calls_total{direction="inbound",outcome="transfer"} 1');
   expect(await createMetrics().registry.metrics()).not.toContain('outcome="transfer"');

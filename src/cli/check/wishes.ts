@@ -29,12 +29,13 @@ export function wishesOf({ agents }: Config, { name, module }: ConfiguredProvide
 }
 
 function askedOf(
-  { language, voice, voices, script }: AgentConfig,
+  { language, voice, voices, script, keywords }: AgentConfig,
   stage: ConfiguredProvider["module"]["stage"],
   { name, first }: { name: string; first: boolean },
 ): Pick<Wish, "language" | "voice" | "hints"> {
   if (stage === "tts") return { language, voice: voiceFor(name, { voice, voices, first }), hints: [] };
-  if (stage === "stt") return { language, voice: "", hints: script === undefined ? [] : hintsOf(script as Script) };
+  if (stage === "stt")
+    return { language, voice: "", hints: [...keywords, ...(script === undefined ? [] : hintsOf(script as Script))] };
   if (stage === "speech") return { language, voice: voices[name] ?? "", hints: [] };
   return { language: "", voice: "", hints: [] };
 }

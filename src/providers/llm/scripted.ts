@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { OUTCOME_TOOL } from "../../conversation/outcome.ts";
 import { type LanguageModel, type Message, ProviderError, type ReplyPart } from "../../conversation/providers.ts";
 import type { ProviderModule } from "../module.ts";
 import { type Reply, replyTo } from "./scripted/dialogue.ts";
 import { createMatcher } from "./scripted/match.ts";
+import { scriptedOutcome } from "./scripted/outcome.ts";
 import { type Script, scriptSchema } from "./scripted/script.ts";
 
 // The script stands in the agent file, and comes with it: one provider serves one agent.
@@ -31,9 +33,15 @@ export function createScripted(script: Script): LanguageModel {
   const match = createMatcher(script);
   return {
     name: "scripted",
-    async *reply(messages, { signal }) {
+    async *reply(messages, { tools, signal }) {
       const last = messages.at(-1);
       if (signal.aborted || !last) return;
+      const form = tools.find(({ name }) => name === OUTCOME_TOOL);
+      if (form) {
+        // The last message asks for it, and is none of the caller's.
+        yield scriptedOutcome(form, messages.slice(0, -1), script, match);
+        return;
+      }
       if (last.role === "tool") {
         if (/\b(fail|failed|error|refused|unknown)\b/i.test(last.content)) yield { type: "text", text: FAILED };
         return;

@@ -15,6 +15,9 @@ interface State {
   topic: Intent | undefined;
   asking: { readonly intent: Intent; readonly at: number; digits: string; misses: number } | undefined;
   readonly values: Map<string, string>;
+  /** All that was given in the call, whatever it was for, and what was asked for. */
+  readonly given: Map<string, string>;
+  readonly topics: string[];
   readonly turns: Map<string, number>;
 }
 
@@ -25,12 +28,33 @@ const ALL_RIGHT = "All right. What else can I do for you?";
 
 /** The answer to the last thing the caller said. The same messages always get the same answer. */
 export function replyTo(messages: readonly Message[], script: Script, match: Matcher): Reply | undefined {
-  const state: State = { topic: undefined, asking: undefined, values: new Map(), turns: new Map() };
+  return walk(messages, script, match).reply;
+}
+
+/** What was asked for and given in the call. */
+export function talkOf(
+  messages: readonly Message[],
+  script: Script,
+  match: Matcher,
+): Pick<State, "topics"> & { values: State["given"] } {
+  const { topics, given } = walk(messages, script, match).state;
+  return { topics, values: given };
+}
+
+function walk(
+  messages: readonly Message[],
+  script: Script,
+  match: Matcher,
+): { state: State; reply: Reply | undefined } {
+  const state: State = {
+    ...{ topic: undefined, asking: undefined, values: new Map(), turns: new Map() },
+    ...{ given: new Map(), topics: [] },
+  };
   let reply: Reply | undefined;
   for (const message of messages.slice(-MAX_MESSAGES)) {
     if (message.role === "user") reply = step(state, message.content, script, match);
   }
-  return reply;
+  return { state, reply };
 }
 
 function step(state: State, text: string, script: Script, match: Matcher): Reply {
@@ -54,6 +78,7 @@ function furtherQuestion(state: State, text: string): Reply | undefined {
 
 function begin(state: State, intent: Intent, text: string): Reply {
   state.topic = intent;
+  state.topics.push(intent.name);
   state.values.clear();
   return followOf(state, intent, text) ?? ask(state, intent, 0);
 }
@@ -84,6 +109,7 @@ function answered(state: State, text: string, script: Script, match: Matcher): R
   if (!asking || !slot) return undefined;
   if (slot.type === "yesno") {
     const yes = yesOrNo(text);
+    if (yes !== undefined) state.given.set(slot.name, yes ? "yes" : "no");
     if (yes === true) return ask(state, asking.intent, asking.at + 1);
     if (yes === false) {
       state.asking = undefined;
@@ -95,6 +121,7 @@ function answered(state: State, text: string, script: Script, match: Matcher): R
     if (digits !== "" && asking.digits.length < slot.min) return { text: GO_ON };
     if (digits !== "") {
       state.values.set(slot.name, asking.digits);
+      state.given.set(slot.name, asking.digits);
       return ask(state, asking.intent, asking.at + 1);
     }
   }
