@@ -5,7 +5,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { Folder } from "../config/support.ts";
 
 const SERVICE = `engines:
-  asterisk: {ari: {url: "http://127.0.0.1:8088", user: sidetone, password: {env: P}}, ami: {host: 127.0.0.1, user: sidetone, password: {env: P}}}
+  asterisk: {ari: {user: sidetone, password: {env: P}}, ami: {user: sidetone, password: {env: P}}}
 providers:
   brain:
     type: openai

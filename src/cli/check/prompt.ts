@@ -135,7 +135,7 @@ const NAMED = /^\p{Lu}[\p{Ll}'’-]{2,}$/u;
 export function termsOf(prompt: string, language: string): string[] {
   const nounsAreBig = language.startsWith("de");
   const found = new Map<string, string>();
-  for (const sentence of prompt.split(/(?<=[.!?:;])\s+|\n+|["“”„«»]/)) {
+  for (const sentence of prompt.split(/(?<=[.!?:;])(?<!\b(?:Dr|Mr|Mrs|Ms|St|Sr|Sra|Mme|No)\.)\s+|\n+|["“”„«»]/)) {
     const words = sentence.split(/[\s,()/]+/).map((word) => word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ""));
     const spoken = words.filter((word) => word !== "");
     // A heading, or a line that shouts, is no list of names.
