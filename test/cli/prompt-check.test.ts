@@ -50,7 +50,7 @@ describe("sidetone check, of an agent's prompt", () => {
   test("counts the words of a long prompt", () => {
     const long = `${GOOD}${"  Be kind to every guest who calls us.\n".repeat(70)}`;
     const [found] = warnings(long, LIMITED);
-    expect(found).toMatch(/^warn agents\/hotel\.yaml:4:9: The prompt of hotel has 579 words; more than 500/);
+    expect(found).toMatch(/^warn agents\/hotel\.yaml:4:9: The prompt of hotel has 5\d\d words; more than 500/);
   });
 
   test("finds questions in series, in the prompt and in what is said, with the line", () => {
