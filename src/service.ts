@@ -5,14 +5,18 @@ import { createMetrics, type Metrics, measureLag } from "./base/metrics.ts";
 import { withDeadline } from "./base/signals.ts";
 import type { Engine } from "./call/engine.ts";
 import type { RecordingStore } from "./call/recording.ts";
+import type { Siblings } from "./call/siblings.ts";
 import type { Config } from "./config/config.ts";
 import { openHttp } from "./providers/http.ts";
 import { createLiveCalls, type LiveCalls } from "./server/live.ts";
 import type { Readiness, ServerOptions } from "./server/server.ts";
 import { readOrMakeToken } from "./server/token.ts";
+import { Callers } from "./service/callers.ts";
+import type { Crew } from "./service/crew.ts";
 import { Desk } from "./service/desk.ts";
 import { createGeneration, type Generation, type GenerationOptions } from "./service/generation.ts";
 import { listen } from "./service/listening.ts";
+import { openPrivately, peersOf } from "./service/private-server.ts";
 import { openRecordings } from "./service/recordings.ts";
 import { Courier } from "./service/webhooks/courier.ts";
 import { JournalFolder } from "./store/journal-folder.ts";
@@ -27,11 +31,23 @@ export interface ServiceParts {
   readonly createEngine: (
     name: string,
     options: unknown,
-    context: { clock: Clock; log: Log; metrics: Metrics; recordings: RecordingStore },
+    context: { clock: Clock; log: Log; metrics: Metrics; recordings: RecordingStore; siblings?: Siblings },
   ) => Engine;
   readonly hintsOf: GenerationOptions["hintsOf"];
   /** For restarts: calls are answered even when the API's port is taken. */
   readonly portCanWait: boolean;
+  /** The other workers of this service, and where they find this one. Absent: this is the only one. */
+  readonly crew?: ServiceCrew;
+}
+
+export interface ServiceCrew {
+  readonly siblings: Crew;
+  readonly slot: number;
+  /** Where each worker has its private socket. */
+  readonly dir: string;
+  /** The others count a caller too. */
+  readonly tellCaller: (caller: string) => void;
+  readonly onCount: () => void;
 }
 
 export interface Service {
@@ -41,6 +57,8 @@ export interface Service {
   apply(config: Config): string[];
   /** New calls go to the menu. Resolves when the running ones have ended, or after `seconds`. */
   drain(seconds: number): Promise<void>;
+  /** Another worker had a call of this caller. */
+  came(caller: string): void;
   /** Lets another process have the port, while calls are still up here. */
   releasePort(): Promise<void>;
   /** Gives back what is still up, and closes all in the reverse order of its start. May be called twice. */
@@ -73,8 +91,8 @@ const FIXED = [
  * second service on this machine notices that it is one before it touches a call.
  */
 export async function startService(config: Config, parts: ServiceParts): Promise<Service> {
-  const { clock, log } = parts;
-  const metrics = createMetrics();
+  const { clock, log, crew } = parts;
+  const metrics = createMetrics(crew && config.workers > 1 ? crew.slot : undefined);
   if (parts.logSink) parts.logSink.onFailure = () => metrics.logFailures.inc();
   const records = openRecords({ ...config.records, clock, log, onFailure: () => metrics.recordFailures.inc() });
   const live = createLiveCalls({ clock });
@@ -82,21 +100,31 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   let generation: Generation = createGeneration(config, context);
   const { dir, fsync, secret } = config.journal;
   const journal = new JournalFolder({ dir, fsync, secret, clock, log, onFailure: () => metrics.journalFailures.inc() });
-  const desk = new Desk({ clock, log, metrics, live, store: records, journal, generation: () => generation });
+  const callers = new Callers({ clock, log, tell: (caller) => crew?.tellCaller(caller) });
+  const desk = new Desk({
+    ...{ clock, log, metrics, live, store: records, journal, generation: () => generation, callers },
+    ...(crew && { allCalls: () => crew.siblings.calls, onCount: crew.onCount }),
+  });
   const http = openHttp({ connectMs: WEBHOOK_CONNECT_MS });
   const webhooks = () => generation.config.webhooks;
   const courier = new Courier({ outbox: records.outbox, webhooks, http, clock, log, metrics });
   records.onComplete = () => courier.wake();
   const recordings = openRecordings(config, { clock, log, metrics });
   const engines = Object.entries(config.engines).map(([name, options]) =>
-    parts.createEngine(name, options, { clock, log: log.child({ engine: name }), metrics, recordings }),
+    parts.createEngine(name, options, {
+      ...{ clock, log: log.child({ engine: name }), metrics, recordings },
+      ...(crew && { siblings: crew.siblings }),
+    }),
   );
   const shown = serverOptions(config, parts, { metrics, live, readiness: () => readinessOf(engines, desk) });
-  const server = await listen(shown, { clock, log, canWait: parts.portCanWait }).catch(async (error: unknown) => {
+  const shared = (): boolean => crew !== undefined && crew.siblings.others.length > 0;
+  const listening = { clock, log, canWait: parts.portCanWait, shared };
+  const server = await listen(shown, listening).catch(async (error: unknown) => {
     await courier.close();
     await Promise.all([http.close(), retire(generation, parts), written(records, parts), journal.close()]);
     throw error;
   });
+  const own = crew && (await openPrivately(shown, crew.dir, log));
   const abort = new AbortController();
   // A call that is lent before its record can be written would have none, should this process die at once.
   await readyOrLate(records, clock);
@@ -115,7 +143,8 @@ export async function startService(config: Config, parts: ServiceParts): Promise
     abort.abort();
     await Promise.allSettled(running);
     health.cancel();
-    await server.close();
+    callers.close();
+    await Promise.all([server.close(), own?.close()]);
     await courier.close();
     await http.close();
     await Promise.all([retire(generation, parts), written(records, parts), kept(recordings, parts), journal.close()]);
@@ -138,6 +167,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
       stopTaking();
       await desk.whenIdle(seconds * 1000);
     },
+    came: (caller) => callers.came(caller),
     releasePort: () => server.close(),
     close(reason) {
       closed ??= close(reason);
@@ -147,12 +177,12 @@ export async function startService(config: Config, parts: ServiceParts): Promise
 }
 
 function serverOptions(
-  { server, stateDir }: Config,
-  { clock, log, version }: ServiceParts,
+  { server: at, stateDir }: Config,
+  { clock, log, version, crew }: ServiceParts,
   { metrics: { registry }, live, readiness }: { metrics: Metrics; live: LiveCalls; readiness: () => Readiness },
 ): ServerOptions {
-  const metrics = async () => ({ contentType: registry.contentType, text: await registry.metrics() });
-  return { ...server, token: readOrMakeToken(stateDir, log), version, clock, live, readiness, metrics };
+  const common = { at, token: readOrMakeToken(stateDir, log), version, clock, live, readiness, registry };
+  return crew ? { ...common, ...peersOf(crew) } : common;
 }
 
 /** A call that does not let go of its providers must not keep the process. */

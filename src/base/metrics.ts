@@ -43,16 +43,20 @@ const LATENCY = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10];
 const QUICK = [0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.18, 0.25, 0.5, 1];
 const LAG = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.7, 1];
 
-/** A registry of its own for each caller, so that two workers in one test do not count into each other's. */
-export function createMetrics(): Metrics {
+/**
+ * A registry of its own for each caller, so that two workers in one test do not count into each other's. `worker`: the label by
+ * which several of one service are told apart.
+ */
+export function createMetrics(worker?: number): Metrics {
   const registry = new Registry();
+  if (worker !== undefined) registry.setDefaultLabels({ worker: String(worker) });
   const registers = [registry];
   const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: L[] = []) =>
     new Histogram<L>({ name, help, buckets, labelNames, registers });
   const counter = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
     new Counter<L>({ name, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
-    new Gauge<L>({ name, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: L[] = [], aggregator?: "max") =>
+    new Gauge<L>({ name, help, labelNames, registers, ...(aggregator && { aggregator }) });
   return {
     registry,
     callsActive: gauge("sidetone_calls_active", "Calls that the dialplan has lent at this moment."),
@@ -119,7 +123,7 @@ export function createMetrics(): Metrics {
       "Messages of the PBX that were none, and were ignored, by where they came from.",
       ["source"],
     ),
-    engineUp: gauge("sidetone_engine_up", "1 while the PBX is connected.", ["engine"]),
+    engineUp: gauge("sidetone_engine_up", "1 while the PBX is connected.", ["engine"], "max"),
     eventLoopLagSeconds: histogram("sidetone_event_loop_lag_seconds", "How late timers run.", LAG),
   };
 }

@@ -4,7 +4,11 @@ import type { Recording } from "./recording.ts";
 export type HangupCause = "normal" | "busy" | "rejected" | "noAnswer" | "notFound" | "congestion" | "failure";
 
 /** What the dialplan does when it has the call back. Targets are names from the config, never what a model made up. */
-export type Next = { next: "menu"; reason: string } | { next: "transfer"; target: string } | { next: "hangup" };
+export type Next =
+  | { next: "menu"; reason: string }
+  /** `reason`: why it goes there, where no caller has asked for it. */
+  | { next: "transfer"; target: string; reason?: string }
+  | { next: "hangup" };
 
 export type LegEvent = { type: "dtmf"; digit: string; durationMs: number } | { type: "held" } | { type: "resumed" };
 

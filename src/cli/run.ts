@@ -1,20 +1,27 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { createLog, type Log } from "../base/log.ts";
 import { type LogSink, standardError } from "../base/log-sink.ts";
+import { packageFolder } from "../base/package.ts";
 import { catalogue } from "../config/catalogue.ts";
 import type { Config } from "../config/config.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { closeLostRecords } from "../store/records.ts";
+import { createAdoption } from "../supervisor/adoption.ts";
+import { spawnWorker } from "../supervisor/process.ts";
+import type { SupervisorSettings } from "../supervisor/protocol.ts";
 import { supervise } from "../supervisor/supervisor.ts";
-import { systemdNotifier } from "../supervisor/systemd.ts";
+import { isRestart, systemdNotifier } from "../supervisor/systemd.ts";
 import { EXIT, EXIT_HELP } from "./exit.ts";
 
 const HELP = `
 Runs in the foreground. SIGTERM and Ctrl-C drain: new calls go to the menu, running ones may end
 (supervisor.drainSeconds); a second one ends at once. SIGHUP reads the configuration again; one with
-faults is refused, and the old one stays.
+faults is refused, and the old one stays. Where the program itself has been replaced, SIGHUP puts new
+workers in the place of the old ones, whose calls may end. SIGUSR2 ends the supervisor alone: the workers
+go on, and the next "sidetone run" takes them over.
 
 Examples:
   sidetone run
@@ -51,20 +58,52 @@ async function run(file: string): Promise<number> {
     process.exit(EXIT.broken);
   });
   for (const warning of config.warnings) log.warn({ ...warning }, "a warning about the configuration");
+  const dir = workersFolder(config);
+  const args = [...process.execArgv, process.argv[1] ?? "", "worker", "--config", file];
   return await supervise({
-    command: process.execPath,
-    args: [...process.execArgv, process.argv[1] ?? "", "worker", "--config", file],
-    // A worker that is started again after a fault reads what the first one has compiled: it is there sooner, and smaller.
-    env: { NODE_COMPILE_CACHE: join(config.cacheDir, "compiled"), ...process.env },
+    settings: settingsOf(config),
+    start: ({ slot, restarts, build }) =>
+      spawnWorker({
+        ...{ command: process.execPath, args, log },
+        env: {
+          // A worker that is started again after a fault reads what the first one has compiled: it is there sooner, and smaller.
+          NODE_COMPILE_CACHE: join(config.cacheDir, "compiled"),
+          ...process.env,
+          SIDETONE_WORKER: String(slot),
+          SIDETONE_BUILD: build,
+          SIDETONE_WORKERS_DIR: dir,
+          // A worker that takes over for another one answers calls even when its port is not free yet.
+          SIDETONE_RESTARTS: String(restarts),
+          SIDETONE_HEARTBEAT_MS: String(config.supervisor.heartbeatMs),
+        },
+      }),
+    build: buildOf,
     clock: systemClock,
     log,
-    ...config.supervisor,
     signals: process,
+    adoption: createAdoption({ dir, clock: systemClock, log }),
     // A worker that died cannot complete the records of its calls.
     onNoWorker: () =>
       closeLostRecords({ dir: config.records.dir, clock: systemClock, log, onFailure: () => undefined }),
     notifier: (healthy) => systemdNotifier({ env: process.env, clock: systemClock, log, healthy }),
+    isRestart: () => isRestart(process.env),
     random: Math.random,
     onTerminal: process.stdin.isTTY === true && process.stderr.isTTY === true,
   });
+}
+
+/** What of the configuration the supervisor runs by. */
+export const settingsOf = ({ workers, supervisor }: Pick<Config, "workers" | "supervisor">): SupervisorSettings => ({
+  workers,
+  ...supervisor,
+});
+
+/** Where the supervisor and its workers find each other. */
+export const workersFolder = ({ stateDir }: Pick<Config, "stateDir">): string => join(stateDir, "workers");
+
+/** Which program a worker that is started now would be: other files in place of ours, or another Node, are another one. */
+function buildOf(): string {
+  const files = [join(packageFolder, "package.json"), process.argv[1] ?? "", process.execPath];
+  const stamps = files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  return stamps.map((stamp) => Math.round(stamp).toString(36)).join("-");
 }

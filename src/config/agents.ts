@@ -55,7 +55,7 @@ export function readAgent(path: string, stem: string, context: AgentContext): Ag
     ...rest
   } = parsed.data;
   if (!choices || !limits) return undefined;
-  const { calls: _calls, ...common } = limits;
+  const { calls: _1, callsPerWorker: _2, overflow: _3, callerPerMinute: _4, ...common } = limits;
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
   return { ...rest, name, file: path, choices, limits: { ...common, ...given } };
 }

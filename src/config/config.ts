@@ -36,7 +36,8 @@ export interface AgentConfig extends Omit<AgentSettings, "name" | "limits" | Sta
   readonly limits: CallLimits;
 }
 
-export type CallLimits = Omit<ServiceSettings["limits"], "calls">;
+type ServiceLimit = "calls" | "callsPerWorker" | "overflow" | "callerPerMinute";
+export type CallLimits = Omit<ServiceSettings["limits"], ServiceLimit>;
 
 /** All that the service runs by. Deeply frozen: a reload makes a new one, and running calls keep theirs. */
 export interface Config {
@@ -54,6 +55,8 @@ export interface Config {
   /** Its file is an absolute path. */
   readonly turnModel?: ServiceSettings["turnModel"];
   readonly webhooks: ServiceSettings["webhooks"];
+  /** How many workers, where `auto` has become a number. */
+  readonly workers: number;
   readonly supervisor: ServiceSettings["supervisor"];
   readonly log: ServiceSettings["log"];
   readonly records: ServiceSettings["records"] & { readonly dir: string };

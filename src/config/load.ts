@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { readAgent } from "./agents.ts";
 import type { AgentConfig, Catalogue, Config } from "./config.ts";
@@ -8,7 +9,7 @@ import { folderFor } from "./folders.ts";
 import { faultsOf, valueAt } from "./issues.ts";
 import { nearest } from "./nearest.ts";
 import { configureProviders } from "./provider-blocks.ts";
-import { type ServiceSettings, serviceSchema } from "./schema.ts";
+import { type ServiceSettings, serviceSchema, WORKERS_MAX } from "./schema.ts";
 import { resolveSecrets } from "./secrets.ts";
 import { readYamlFile, type YamlFile } from "./yaml-file.ts";
 
@@ -77,6 +78,7 @@ export function loadConfig(
       turnModel: { ...settings.turnModel, file: resolve(folder, settings.turnModel.file) },
     }),
     webhooks: settings.webhooks,
+    workers: settings.workers === "auto" ? Math.min(availableParallelism(), WORKERS_MAX) : settings.workers,
     supervisor: settings.supervisor,
     log: settings.log,
     records: {

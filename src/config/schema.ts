@@ -12,8 +12,28 @@ const callLimits = {
   replyChars: whole("Longer replies are cut at a sentence.", 100, 20_000).default(4000),
 };
 
+/** `workers: auto` is at most so many: more cores than that are somebody else's. */
+export const WORKERS_MAX = 64;
+
 const limits = z.strictObject({
-  calls: whole("Calls at the same time. The next one goes to the menu at once.", 1, 2000).default(60),
+  calls: whole(
+    "Calls at the same time, of all workers together. The next one goes to `overflow` at once.",
+    1,
+    2000,
+  ).default(60),
+  callsPerWorker: whole("The same of one worker. Left out: as many as `calls`, evenly spread.", 1, 2000).optional(),
+  overflow: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,31}$/, "`menu`, or a target's name: small letters, digits and _, 32 at most")
+    .describe(
+      "Where a call above these limits goes: `menu`, or a named target of the dialplan. SIDETONE_REASON is `overload` or `flood` then.",
+    )
+    .default("menu"),
+  callerPerMinute: whole(
+    "So many calls a minute may come from one number; the next ones go to `overflow`. 0: any. Callers who withhold their number are not counted.",
+    0,
+    10_000,
+  ).default(60),
   ...callLimits,
 });
 
@@ -44,9 +64,21 @@ const supervisor = z
       100,
       600_000,
     ).default(10_000),
-    drainSeconds: whole("On stop, running calls may go on for so long; then the menu takes them.", 0, 7200).default(
-      300,
-    ),
+    drainSeconds: whole(
+      "On stop, and when a worker is replaced, running calls may go on for so long; then the menu takes them.",
+      0,
+      7200,
+    ).default(300),
+    memoryMb: whole(
+      "A worker that stays above so many megabytes is replaced; its calls may end. 0: no limit.",
+      0,
+      1_000_000,
+    ).default(0),
+    orphanSeconds: whole(
+      "Should the supervisor die: so long the workers take calls without one, until the next one takes them over; then they let their calls end.",
+      0,
+      86_400,
+    ).default(60),
   })
   .refine(({ heartbeatMs, killAfterMs }) => killAfterMs >= 3 * heartbeatMs, {
     path: ["killAfterMs"],
@@ -221,7 +253,13 @@ export function serviceSchema(engines: EngineSchemas) {
     turnModel: turnModel
       .describe("Judges by its sound whether a caller has finished. Left out: silence and the words alone do.")
       .optional(),
-    supervisor: supervisor.describe("The parent process that watches the worker.").prefault({}),
+    workers: z
+      .union([z.literal("auto"), whole("So many.", 1, WORKERS_MAX)])
+      .describe(
+        "How many processes answer calls: a number, or `auto`, one for each core. With two or more, another one goes on with the calls of one that dies.",
+      )
+      .default(1),
+    supervisor: supervisor.describe("The parent process that watches the workers.").prefault({}),
     log: log.describe("Where something is said about the work.").prefault({}),
     records: records.describe("The call records. See docs/records.md.").prefault({}),
     journal: journal

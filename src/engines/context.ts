@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { RecordingStore } from "../call/recording.ts";
+import type { Siblings } from "../call/siblings.ts";
 
 /** What every engine is given. */
 export interface EngineContext {
@@ -10,6 +11,8 @@ export interface EngineContext {
   readonly metrics?: Metrics;
   /** Without one, the dialplan records what it was told the last time. */
   readonly recordings?: RecordingStore;
+  /** Absent: nobody else of this service takes calls. */
+  readonly siblings?: Siblings;
 }
 
 /** Which agents may transfer to a target, by the target's name. */

@@ -15,7 +15,13 @@ export interface EventStreams {
 }
 
 /** Server-sent events of all calls: `event: turn`, `data: {…}`. A slow reader is dropped, and never slows a call. */
-export function createEventStreams({ live, clock }: { live: LiveCalls; clock: Clock }): EventStreams {
+export function createEventStreams({
+  live,
+  clock,
+}: {
+  live: Pick<LiveCalls, "subscribe">;
+  clock: Clock;
+}): EventStreams {
   const readers = new Set<() => void>();
   return {
     open(response) {

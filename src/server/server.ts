@@ -1,8 +1,11 @@
 import Fastify, { type FastifyInstance } from "fastify";
+import { AggregatorRegistry, type Registry } from "prom-client";
 import type { Clock } from "../base/clock.ts";
 import { codeOf, messageOf, OutsideError } from "../base/errors.ts";
+import { AllEvents } from "./all-events.ts";
 import { createEventStreams, type EventStreams } from "./events.ts";
 import type { LiveCalls } from "./live.ts";
+import { askPeers, callsIn, type Peer, type PeerAnswer } from "./peers.ts";
 import { isAuthorised } from "./token.ts";
 
 export interface Readiness {
@@ -12,16 +15,25 @@ export interface Readiness {
 }
 
 export interface ServerOptions {
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
+  /** A port of a host, 0 for any free one; or a socket in a folder of the service's user alone. */
+  readonly at: { readonly host: string; readonly port: number } | { readonly path: string };
   readonly token: string;
   readonly version: string;
   readonly clock: Clock;
   readonly live: LiveCalls;
   readonly readiness: () => Readiness;
-  /** The metrics in Prometheus' text format. */
-  readonly metrics: () => Promise<{ contentType: string; text: string }>;
+  readonly registry: Registry;
+  /** The other workers, whose calls and figures are shown as well. Absent: this one's alone. */
+  readonly peers?: () => readonly Peer[];
+  /** What is to be known of all workers. */
+  readonly workers?: () => readonly WorkerSummary[];
+}
+
+export interface WorkerSummary {
+  readonly worker: number;
+  readonly pid: number;
+  readonly calls: number;
+  readonly taking: boolean;
 }
 
 export interface Server {
@@ -36,8 +48,9 @@ const REQUEST_MS = 10_000;
 
 /** Health, metrics and the live calls, over HTTP. Throws an OutsideError that names the port when it cannot listen. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { host, port, clock, live } = options;
-  const streams = createEventStreams({ live, clock });
+  const { at, clock, live, peers, token } = options;
+  const events = peers ? new AllEvents({ live, peers, token, clock }) : live;
+  const streams = createEventStreams({ live: events, clock });
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
@@ -55,7 +68,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     return reply.code(status).send({ error: status < 500 ? messageOf(error) : "Something went wrong here." });
   });
   try {
-    const url = await app.listen({ host, port });
+    const url = await app.listen({ ...at });
     return {
       url,
       async close() {
@@ -65,36 +78,52 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     };
   } catch (error) {
     await app.close();
-    throw listenError(error, host, port);
+    throw "port" in at ? listenError(error, at.host, at.port) : error;
   }
 }
 
-function healthRoutes(app: FastifyInstance, { clock, version, readiness, metrics }: ServerOptions): void {
+function healthRoutes(app: FastifyInstance, options: ServerOptions): void {
+  const { clock, version, readiness, registry, peers, workers, token } = options;
   const startMs = clock.now();
   app.get("/healthz", () => ({
     status: "ok",
     version,
     pid: process.pid,
     seconds: Math.round((clock.now() - startMs) / 1000),
+    ...(workers && { workers: workers() }),
   }));
-  app.get("/readyz", (_request, reply) => {
-    const state = readiness();
-    return reply.code(state.ready ? 200 : 503).send(state);
+  app.get("/readyz", async (_request, reply) => {
+    const own = readiness();
+    // One worker that takes calls is enough for the service.
+    const others = own.ready || !peers ? [] : await askPeers(peers(), "/readyz", token);
+    const state = others.find(({ status }) => status === 200)?.body ?? own;
+    return reply.code(state === own && !own.ready ? 503 : 200).send(state);
   });
   app.get("/metrics", async (_request, reply) => {
-    const { contentType, text } = await metrics();
-    return reply.type(contentType).send(text);
+    const others = peers ? await askPeers(peers(), "/metrics.json", token) : [];
+    const all = others.length > 0 ? await together(registry, others) : registry;
+    return reply.type(all.contentType).send(await all.metrics());
   });
+  if (!peers) app.get("/metrics.json", () => registry.getMetricsAsJSON());
 }
 
-function apiRoutes(app: FastifyInstance, { token, live }: ServerOptions, streams: EventStreams): void {
+/** Figures of one name and the same labels are one: a worker that takes over stands beside the one that leaves. */
+async function together(own: Registry, others: readonly PeerAnswer[]): Promise<Registry> {
+  const bodies = others.flatMap(({ body }) => (Array.isArray(body) ? [body as object] : []));
+  return AggregatorRegistry.aggregate([await own.getMetricsAsJSON(), ...bodies]);
+}
+
+function apiRoutes(app: FastifyInstance, { token, live, peers }: ServerOptions, streams: EventStreams): void {
   app.register(async (api) => {
     api.addHook("onRequest", async (request, reply) => {
       if (isAuthorised(request.headers.authorization, token)) return undefined;
       reply.header("www-authenticate", "Bearer");
       return reply.code(401).send({ error: "The API wants the token of the state folder: Authorization: Bearer …" });
     });
-    api.get("/api/calls", () => ({ calls: live.list() }));
+    api.get("/api/calls", async () => {
+      const others = peers ? await askPeers(peers(), "/api/calls", token) : [];
+      return { calls: [...live.list(), ...others.flatMap(callsIn)] };
+    });
     api.get("/api/events", (_request, reply) => {
       reply.hijack();
       if (streams.open(reply.raw)) return;

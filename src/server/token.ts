@@ -1,7 +1,7 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf } from "../base/errors.ts";
+import { codeOf, messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 
 const TOKEN_BYTES = 32;
@@ -16,9 +16,9 @@ export function readOrMakeToken(stateDir: string, log: Log): string {
   const token = randomBytes(TOKEN_BYTES).toString("base64url");
   try {
     const existing = readToken(stateDir);
-    if (existing === undefined) keep(token, stateDir);
-    else if ((statSync(tokenFile(stateDir)).mode & 0o777) !== 0o600) chmodSync(tokenFile(stateDir), 0o600);
-    return existing ?? token;
+    if (existing === undefined) return keep(token, stateDir);
+    if ((statSync(tokenFile(stateDir)).mode & 0o777) !== 0o600) chmodSync(tokenFile(stateDir), 0o600);
+    return existing;
   } catch (error) {
     log.error(
       { stateDir, reason: messageOf(error) },
@@ -28,13 +28,19 @@ export function readOrMakeToken(stateDir: string, log: Log): string {
   }
 }
 
-/** Written aside first: a reader never sees half of it. */
-function keep(token: string, stateDir: string): void {
+/** Written aside first: a reader never sees half of it, and of several workers that start together the first one's counts. */
+function keep(token: string, stateDir: string): string {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const aside = `${tokenFile(stateDir)}.${process.pid}`;
   try {
     writeFileSync(aside, `${token}\n`, { mode: 0o600 });
-    renameSync(aside, tokenFile(stateDir));
+    if (existsSync(tokenFile(stateDir)) && readToken(stateDir) === undefined)
+      rmSync(tokenFile(stateDir), { force: true });
+    linkSync(aside, tokenFile(stateDir));
+    return token;
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    return readToken(stateDir) ?? token;
   } finally {
     rmSync(aside, { force: true });
   }

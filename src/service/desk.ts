@@ -9,6 +9,7 @@ import { converse } from "../conversation/conversation.ts";
 import type { LadderStep } from "../conversation/ladder.ts";
 import { defaultLimits } from "../conversation/limits.ts";
 import type { LiveCalls } from "../server/live.ts";
+import type { Callers } from "./callers.ts";
 import { connectAhead, rateOfCodec } from "./connect.ts";
 import type { Generation } from "./generation.ts";
 import { begun, cutTurn, takenOver } from "./journalled.ts";
@@ -23,6 +24,11 @@ interface DeskOptions {
   readonly store: CdrStore;
   readonly journal: CallJournal;
   readonly generation: () => Generation;
+  /** Calls that are up in all workers; undefined: there is only this one. */
+  readonly allCalls?: () => number;
+  readonly callers: Pick<Callers, "admit">;
+  /** The number of calls is another one. */
+  readonly onCount?: () => void;
 }
 
 /** Where lent calls arrive: admitted within the limit, given to their agent, counted, and given back when the service stops. */
@@ -52,11 +58,15 @@ export class Desk {
   async onLeg(leg: Leg, engine: string): Promise<void> {
     const { log, metrics } = this.#options;
     const generation = this.#options.generation();
-    const reason = this.#refusal(generation);
+    const reason = this.#refusal(leg, generation);
     if (reason !== undefined) {
       metrics.fallbacks.inc({ reason });
-      log.warn({ call: leg.id, reason }, "a call was refused and goes to the menu");
-      const next: Next = { next: "menu", reason };
+      const { overflow } = generation.config.limits;
+      const toMenu = overflow === "menu" || reason === "drain";
+      // The flood's own line says it once a minute.
+      if (reason !== "flood")
+        log.warn({ call: leg.id, reason, next: toMenu ? "menu" : overflow }, "a call was refused");
+      const next: Next = toMenu ? { next: "menu", reason } : { next: "transfer", target: overflow, reason };
       await leg.giveBack(next);
       recordRefusal(leg, next, { ...this.#options, engine });
       return;
@@ -121,13 +131,19 @@ export class Desk {
     }
   }
 
-  #refusal({ config }: Generation): string | undefined {
+  #refusal({ attempt, from }: Leg, { config }: Generation): string | undefined {
     if (this.#closing) return "drain";
-    return this.#legs.size >= config.limits.calls ? "overload" : undefined;
+    // Whose worker has died was let in already, and is one of those that are up.
+    if (attempt > 1) return undefined;
+    const { calls, callsPerWorker = calls, callerPerMinute } = config.limits;
+    if (!this.#options.callers.admit(from, callerPerMinute)) return "flood";
+    const all = this.#options.allCalls?.() ?? this.#legs.size;
+    return this.#legs.size >= callsPerWorker || all >= calls ? "overload" : undefined;
   }
 
   #count(): void {
     this.#options.metrics.callsActive.set(this.#legs.size);
+    this.#options.onCount?.();
     if (this.#legs.size === 0) for (const wake of [...this.#waiting]) wake();
   }
 }

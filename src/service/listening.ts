@@ -7,6 +7,8 @@ import { type Server, type ServerOptions, startServer } from "../server/server.t
 const TRIES = 8;
 const RETRY_MS = 250;
 const LATER_MS = 5000;
+/** Another worker that has the port may die at any moment. */
+const SIBLING_LATER_MS = 500;
 
 export interface Listening {
   readonly url: string | undefined;
@@ -19,22 +21,27 @@ interface ListeningOptions {
   readonly log: Log;
   /** A taken port keeps nobody from answering calls: it is asked for again and again. Otherwise the OutsideError is thrown. */
   readonly canWait: boolean;
+  /** Whether another worker of this service has it, or may have. */
+  readonly shared: () => boolean;
 }
 
-export async function listen(options: ServerOptions, { clock, log, canWait }: ListeningOptions): Promise<Listening> {
+export async function listen(options: ServerOptions, listening: ListeningOptions): Promise<Listening> {
+  const { clock, log, canWait, shared } = listening;
   const abort = new AbortController();
   let server = await tryListen(options, { clock, tries: canWait ? 1 : TRIES, canWait });
   let later: Promise<void> | undefined;
   if (!server) {
-    log.error(
-      { port: options.port },
-      "the API's port is taken; calls are answered all the same, and the port is tried again",
-    );
+    if (shared()) log.info({ at: options.at }, "another worker has the API's port");
+    else
+      log.error(
+        { at: options.at },
+        "the API's port is taken; calls are answered all the same, and the port is tried again",
+      );
     later = listenLater();
   }
   async function listenLater(): Promise<void> {
     while (!abort.signal.aborted && !server) {
-      await clock.sleep(LATER_MS, abort.signal).catch(() => undefined);
+      await clock.sleep(shared() ? SIBLING_LATER_MS : LATER_MS, abort.signal).catch(() => undefined);
       if (!abort.signal.aborted) server = await tryListen(options, { clock, tries: 1, canWait: true });
     }
   }

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../base/clock.ts";
-import { type FromWorker, isToWorker, type ToWorker } from "./protocol.ts";
+import { type FromWorker, type Hello, isToWorker, type SupervisorSettings, type ToWorker } from "./protocol.ts";
 
 /** The worker's end of the channel to its supervisor: what `process` has when it was started with one. */
 export interface Channel {
@@ -21,8 +21,9 @@ export interface LifelineOptions {
   readonly heartbeatMs: number;
   readonly channel: Channel;
   readonly calls: () => number;
+  readonly memoryMb: () => number;
   readonly onWish: (wish: Wish) => void;
-  /** The supervisor is gone. */
+  /** The supervisor is gone, until another one is attached. */
   readonly onOrphaned: () => void;
 }
 
@@ -31,14 +32,27 @@ export class Lifeline {
   readonly #options: LifelineOptions;
   readonly #timer: Timer;
   readonly #answers = new Set<(snapshot: unknown) => void>();
+  #channel: Channel;
+  #configured: FromWorker | undefined;
   #beating = false;
 
   constructor(options: LifelineOptions) {
-    const { clock, heartbeatMs, channel, onOrphaned } = options;
+    const { clock, heartbeatMs, channel } = options;
     this.#options = options;
+    this.#channel = channel;
     this.#timer = clock.every(heartbeatMs, () => this.#beat());
-    channel.on("message", this.#onMessage);
-    channel.on("disconnect", onOrphaned);
+    this.#listen();
+  }
+
+  /** The line to another supervisor, which learns who this is and what it runs by. */
+  attach(channel: Channel, hello: Omit<Hello, "type">): void {
+    this.#deafen();
+    this.#channel = channel;
+    this.#beating = false;
+    this.#listen();
+    this.#send({ type: "hello", ...hello });
+    if (this.#configured) this.#send(this.#configured);
+    this.#beat();
   }
 
   ready(): void {
@@ -46,8 +60,24 @@ export class Lifeline {
   }
 
   /** The supervisor keeps the snapshot for the next worker. */
-  configured(snapshot: unknown): void {
-    this.#send({ type: "configured", snapshot });
+  configured(snapshot: unknown, settings: SupervisorSettings): void {
+    this.#configured = { type: "configured", snapshot, settings };
+    this.#send(this.#configured);
+  }
+
+  /** What of the new configuration takes another worker. */
+  outdated(keys: readonly string[]): void {
+    this.#send({ type: "outdated", keys });
+  }
+
+  /** Somebody has called: the other workers count it too. */
+  came(caller: string): void {
+    this.#send({ type: "came", caller });
+  }
+
+  /** The number of calls has changed: whoever spreads them is not to wait for the next beat. */
+  changed(): void {
+    this.#beat();
   }
 
   /** What the last worker was configured by; undefined when the supervisor does not know, or does not answer. */
@@ -71,10 +101,18 @@ export class Lifeline {
   }
 
   close(): void {
-    const { channel, onOrphaned } = this.#options;
     this.#timer.cancel();
-    channel.off("message", this.#onMessage);
-    channel.off("disconnect", onOrphaned);
+    this.#deafen();
+  }
+
+  #listen(): void {
+    this.#channel.on("message", this.#onMessage);
+    this.#channel.on("disconnect", this.#options.onOrphaned);
+  }
+
+  #deafen(): void {
+    this.#channel.off("message", this.#onMessage);
+    this.#channel.off("disconnect", this.#options.onOrphaned);
   }
 
   readonly #onMessage = (message: unknown): void => {
@@ -87,13 +125,14 @@ export class Lifeline {
     // A supervisor that reads nothing gets no pile of old beats.
     if (this.#beating) return;
     this.#beating = true;
-    this.#send({ type: "beat", calls: this.#options.calls() }, () => {
+    const { calls, memoryMb } = this.#options;
+    this.#send({ type: "beat", calls: calls(), memoryMb: memoryMb() }, () => {
       this.#beating = false;
     });
   }
 
   #send(message: FromWorker, done: () => void = () => undefined): void {
-    const { channel } = this.#options;
+    const channel = this.#channel;
     if (!channel.connected || !channel.send) {
       done();
       return;

@@ -1,26 +1,26 @@
-import { createBackoff } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { Adoption } from "./adoption.ts";
+import { LEAVE_MS, Pool, type Start } from "./pool.ts";
+import type { WorkerProcess } from "./process.ts";
+import type { SupervisorSettings } from "./protocol.ts";
 import type { Notifier } from "./systemd.ts";
-import { Worker, type WorkerEnd } from "./worker.ts";
 
 export interface SupervisorOptions {
-  /** The program of the worker, usually Node itself, and its arguments. */
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly settings: SupervisorSettings;
+  readonly start: (start: Start) => WorkerProcess;
+  /** Which program a worker that is started now would run. */
+  readonly build: () => string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly heartbeatMs: number;
-  readonly killAfterMs: number;
-  readonly startSeconds: number;
-  /** The longest pause between two restarts. */
-  readonly restartMaxMs: number;
-  readonly drainSeconds: number;
   readonly signals: Signals;
+  /** Where the workers of a supervisor that has died are found. Undefined: nowhere, and none of ours would be. */
+  readonly adoption?: Adoption | undefined;
   /** At the start and whenever a worker has ended: what it left behind can be put in order. Must not reject. */
   readonly onNoWorker?: () => Promise<void>;
   readonly notifier: (healthy: () => boolean) => Notifier;
+  /** Told to stop: whether a next supervisor is about to be started. Must not reject. */
+  readonly isRestart?: () => Promise<boolean>;
   /** 0 to 1. */
   readonly random: () => number;
   /** The terminal is gone when SIGHUP comes from it; without one SIGHUP asks for a reload. */
@@ -33,71 +33,37 @@ export interface Signals {
   off(signal: NodeJS.Signals, listener: () => void): unknown;
 }
 
-/** A worker that lived this long was a good start: the next restart is immediate again. */
-const GOOD_LIFE_MS = 60_000;
-const RESTART_FIRST_MS = 250;
 /** What putting in order may take in the end. */
 const ORDER_MS = 2000;
-/** What a worker gets for closing down once its calls are gone, or once it was told to hurry. */
-const LEAVE_MS = 3000;
 
 /**
- * The parent process. It does nothing that could hang: starts the worker, listens to its heart, starts it again. Resolves
+ * The parent process. It does nothing that could hang: starts the workers, listens to their hearts, starts them again. Resolves
  * with the exit code when it was told to stop, or when the first worker said that starting cannot help.
  */
 export async function supervise(options: SupervisorOptions): Promise<number> {
-  const { clock, log } = options;
-  const stop = new AbortController();
-  let worker: Worker | undefined;
-  let everReady = false;
-  const notifier = options.notifier(() => worker === undefined || worker.pid !== undefined);
-  const wishes = listenToSignals(options, { worker: () => worker, notifier, stop });
-  const backoff = createBackoff({ minMs: RESTART_FIRST_MS, maxMs: options.restartMaxMs, random: options.random });
-  // A configuration may be broken while it is edited: a worker that dies in that moment is started with the last good one.
-  const lastGood = { snapshot: undefined as unknown };
-  let failures = 0;
+  const { clock, adoption } = options;
   // No start waits for it: callers are waiting.
   let order = Promise.resolve();
   const putInOrder = (): void => {
     order = order.then(options.onNoWorker);
   };
+  const notifier = options.notifier(() => pool.healthy);
+  const pool: Pool = new Pool({
+    ...options,
+    onReady: () => notifier.ready("answering calls"),
+    onLoss: () => notifier.status("the workers died and are started again; calls are in the menu meanwhile"),
+    onEnd: putInOrder,
+    onCrew: (pids) => adoption?.remember(pids),
+  });
+  const wishes = listenToSignals(options, { pool, notifier });
   try {
     putInOrder();
-    while (!stop.signal.aborted) {
-      const startedAt = clock.now();
-      worker = new Worker({
-        ...options,
-        lastGood,
-        // A worker that takes over for a dead one answers calls even when its port is not free yet.
-        env: {
-          ...options.env,
-          SIDETONE_RESTARTS: String(everReady ? failures : 0),
-          SIDETONE_HEARTBEAT_MS: String(options.heartbeatMs),
-        },
-        onReady() {
-          everReady = true;
-          log.info({ pid: worker?.pid, durationMs: Math.round(clock.now() - startedAt) }, "the worker is ready");
-          notifier.ready("answering calls");
-        },
-      });
-      log.info({ pid: worker.pid }, "worker started");
-      const end = await worker.ended;
-      putInOrder();
-      if (stop.signal.aborted) return wishes.hurried && end.signal !== null ? 0 : (end.code ?? 0);
-      if (end.failure && !everReady) return end.failure.exitCode;
-      if (end.wasReady && clock.now() - startedAt > GOOD_LIFE_MS) {
-        failures = 0;
-        backoff.reset();
-      }
-      // The first restart is immediate: callers are waiting. One that dies again and again gets ever longer pauses.
-      const delayMs = failures === 0 ? 0 : backoff.next();
-      failures++;
-      report(log, end, delayMs);
-      notifier.status("the worker died and is started again; calls are in the menu meanwhile");
-      await clock.sleep(delayMs, stop.signal).catch(() => undefined);
-    }
-    return 0;
+    await adoption?.open((process, hello) => pool.adopt(process, hello));
+    if (!wishes.stopping) pool.start();
+    return await pool.ended;
   } finally {
+    await adoption?.close();
+    pool.letGo();
     const over = new AbortController();
     await Promise.race([order, clock.sleep(ORDER_MS, over.signal).catch(() => undefined)]);
     over.abort();
@@ -106,46 +72,40 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
   }
 }
 
-function report(log: Log, { code, signal, wasReady, failure }: WorkerEnd, delayMs: number): void {
-  const why = failure ? { reason: failure.message } : {};
-  log.error({ code, signal, wasReady, delayMs: Math.round(delayMs), ...why }, "the worker ended; it is started again");
-}
-
 interface Household {
-  readonly worker: () => Worker | undefined;
+  readonly pool: Pool;
   readonly notifier: Notifier;
-  readonly stop: AbortController;
 }
 
-/** TERM or INT: drain; a second one: at once. HUP: reload. */
-function listenToSignals(options: SupervisorOptions, { worker, notifier, stop }: Household) {
-  const { clock, log, signals, drainSeconds } = options;
-  let deadline: { cancel(): void } | undefined;
-  let hurried = false;
-  const killAfter = (ms: number): void => {
-    deadline?.cancel();
-    deadline = clock.after(ms, () => {
-      log.error({ pid: worker()?.pid }, "the worker does not leave and is killed; its calls go to the menu");
-      worker()?.kill();
-    });
+/** TERM or INT: drain, unless the service is about to be started again; a second one: at once. HUP: reload. USR2: leave the workers to the next supervisor. */
+function listenToSignals(options: SupervisorOptions, { pool, notifier }: Household) {
+  const { log, signals, isRestart } = options;
+  let [stopping, draining, hurried] = [false, false, false];
+  const handOver = (): void => {
+    stopping = true;
+    log.info({ calls: pool.calls }, "leaving: the workers go on, and the next supervisor takes them over");
+    notifier.stopping();
+    pool.letGo();
+  };
+  const drain = (): void => {
+    draining = true;
+    notifier.stopping();
+    const { drainSeconds } = pool.settings;
+    log.info({ calls: pool.calls, drainSeconds }, "stopping: new calls go to the menu, running ones may end");
+    pool.drain();
   };
   const leave = (): void => {
     if (hurried) return;
-    if (stop.signal.aborted) {
-      hurried = true;
-      log.warn({ calls: worker()?.calls ?? 0 }, "told a second time: running calls go to the menu now");
-      worker()?.tell({ type: "stop" });
-      killAfter(LEAVE_MS);
+    if (!stopping) {
+      stopping = true;
+      if (!isRestart) drain();
+      else void isRestart().then((restart) => (draining || !restart ? draining || drain() : handOver()));
       return;
     }
-    stop.abort();
-    notifier.stopping();
-    const now = worker();
-    log.info({ calls: now?.calls ?? 0, drainSeconds }, "stopping: new calls go to the menu, running ones may end");
-    // One that is not ready yet has no calls to wait for.
-    if (now?.ready) now.tell({ type: "drain", seconds: drainSeconds });
-    else now?.kill();
-    killAfter(drainSeconds * 1000 + LEAVE_MS);
+    if (!draining) drain();
+    hurried = true;
+    log.warn({ calls: pool.calls, leaveMs: LEAVE_MS }, "told a second time: running calls go to the menu now");
+    pool.hurry();
   };
   const reload = (): void => {
     if (options.onTerminal) {
@@ -154,21 +114,21 @@ function listenToSignals(options: SupervisorOptions, { worker, notifier, stop }:
     }
     log.info({}, "asked to read the configuration again");
     notifier.reloading();
-    worker()?.tell({ type: "reload" });
-    notifier.ready("answering calls");
+    void pool.reload().then(() => notifier.ready("answering calls"));
   };
-  signals.on("SIGTERM", leave);
-  signals.on("SIGINT", leave);
-  signals.on("SIGHUP", reload);
+  const listeners: readonly (readonly [NodeJS.Signals, () => void])[] = [
+    ["SIGTERM", leave],
+    ["SIGINT", leave],
+    ["SIGHUP", reload],
+    ["SIGUSR2", handOver],
+  ];
+  for (const [signal, listener] of listeners) signals.on(signal, listener);
   return {
-    get hurried() {
-      return hurried;
+    get stopping() {
+      return stopping;
     },
     close() {
-      deadline?.cancel();
-      signals.off("SIGTERM", leave);
-      signals.off("SIGINT", leave);
-      signals.off("SIGHUP", reload);
+      for (const [signal, listener] of listeners) signals.off(signal, listener);
     },
   };
 }

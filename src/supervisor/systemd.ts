@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 
@@ -53,4 +54,36 @@ export function systemdNotifier({
     stopping: () => notify("STOPPING=1"),
     close: () => timer?.cancel(),
   };
+}
+
+const ASK_TIMEOUT_MS = 1000;
+
+/**
+ * Whether systemd stops this service in order to start it again: it has a job "restart" for the unit then. False where there is
+ * no systemd, or it does not say: a stop is what was asked for.
+ */
+export async function isRestart(
+  env: Readonly<Record<string, string | undefined>>,
+  unit: string | undefined = unitOf(),
+): Promise<boolean> {
+  if (!env.NOTIFY_SOCKET || unit === undefined) return false;
+  return await new Promise((resolve) => {
+    const args = ["list-jobs", "--no-legend", "--plain", unit];
+    execFile("systemctl", args, { timeout: ASK_TIMEOUT_MS, env: { ...env } }, (error, jobs) => {
+      const fields = jobs
+        .split("\n")
+        .map((line) => line.trim().split(/\s+/))
+        .find(([, name]) => name === unit);
+      resolve(!error && fields?.[2] === "restart");
+    });
+  });
+}
+
+/** The unit that this process belongs to, as its control group is called. */
+function unitOf(): string | undefined {
+  try {
+    return /([\w:.@\\-]+\.service)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
+  } catch {
+    return undefined;
+  }
 }

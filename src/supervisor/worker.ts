@@ -1,73 +1,85 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { type Heart, listenToHeart } from "./heart.ts";
-import { type FromWorker, isFromWorker, type ToWorker } from "./protocol.ts";
-
-export interface WorkerOptions {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly heartbeatMs: number;
-  readonly killAfterMs: number;
-  readonly startSeconds: number;
-  readonly onReady: () => void;
-  /** Kept for the next worker. */
-  readonly lastGood: { snapshot: unknown };
-}
+import type { ProcessEnd, WorkerProcess } from "./process.ts";
+import { type FromWorker, isFromWorker, type SupervisorSettings, type ToWorker } from "./protocol.ts";
 
 /** How a worker's life ended. */
-export interface WorkerEnd {
-  readonly code: number | null;
-  readonly signal: string | null;
+export interface WorkerEnd extends ProcessEnd {
   /** It had taken calls; otherwise it never got so far. */
   readonly wasReady: boolean;
   /** What it said itself about why it cannot start. */
   readonly failure?: { readonly message: string; readonly exitCode: number };
 }
 
-/** A worker in a process group of its own: Ctrl-C is for the supervisor alone, and a kill takes along what the worker has started. */
+/** Who is told what a worker does. */
+export interface WorkerWatcher {
+  ready(worker: Worker): void;
+  /** `moved`: the number of its calls is another than before. */
+  beat(worker: Worker, moved: boolean): void;
+  ended(worker: Worker, end: WorkerEnd): void;
+  configured(settings: SupervisorSettings): void;
+  outdated(keys: readonly string[]): void;
+  came(worker: Worker, caller: string): void;
+}
+
+export interface WorkerOptions {
+  readonly process: WorkerProcess;
+  readonly slot: number;
+  /** Which program it runs. */
+  readonly build: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: SupervisorSettings;
+  readonly watcher: WorkerWatcher;
+  /** Kept for the next worker. */
+  readonly lastGood: { snapshot: unknown };
+  /** One that another supervisor has started takes calls already. */
+  readonly adopted?: boolean;
+}
+
+/** A worker as its supervisor knows it: its heart, its calls, and whether it takes more of them. */
 export class Worker {
+  readonly slot: number;
+  readonly build: string;
   readonly #options: WorkerOptions;
-  readonly #child: ChildProcess;
+  readonly #process: WorkerProcess;
   readonly #grace: Timer;
+  readonly #settled = Promise.withResolvers<boolean>();
   #heart: Heart | undefined;
   #failure: WorkerEnd["failure"];
   #ready = false;
+  #over = false;
   #calls = 0;
-  readonly ended: Promise<WorkerEnd>;
+  #memoryMb = 0;
 
   constructor(options: WorkerOptions) {
-    const { command, args, env, clock, log, startSeconds } = options;
+    const { clock, log, settings } = options;
+    this.slot = options.slot;
+    this.build = options.build;
     this.#options = options;
-    this.#child = spawn(command, args, {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-      detached: true,
-      env: { ...env },
-    });
-    this.#grace = clock.after(startSeconds * 1000, () => {
-      log.error({ pid: this.pid, startSeconds }, "the worker did not get ready in time and is killed");
+    this.#process = options.process;
+    this.#grace = clock.after(settings.startSeconds * 1000, () => {
+      log.error(
+        { pid: this.pid, startSeconds: settings.startSeconds },
+        "the worker did not get ready in time and is killed",
+      );
       this.kill();
     });
-    this.#child.on("message", (message) => {
-      if (isFromWorker(message)) this.#onMessage(message);
-    });
-    this.ended = new Promise((resolve) => {
-      this.#child.on("exit", (code, signal) => resolve(this.#end(code, signal)));
-      this.#child.on("error", (error) => {
-        log.error({ err: error }, "the worker could not be started or told something");
-        if (this.pid === undefined) resolve(this.#end(null, null));
-      });
+    if (options.adopted) this.#live();
+    this.#process.listen({
+      message: (message) => {
+        if (isFromWorker(message)) this.#onMessage(message);
+      },
+      ended: (end) => this.#end(end),
     });
   }
 
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#process.pid;
   }
 
-  /** It takes calls. */
+  /** It takes calls, or did. */
   get ready(): boolean {
     return this.#ready;
   }
@@ -77,57 +89,84 @@ export class Worker {
     return this.#calls;
   }
 
+  get memoryMb(): number {
+    return this.#memoryMb;
+  }
+
+  /** Resolves with true when it takes calls, with false when it has ended without. */
+  get settled(): Promise<boolean> {
+    return this.#settled.promise;
+  }
+
   tell(wish: ToWorker): void {
-    // One that cannot be told any more is about to end, and `exit` or the heart says so.
-    if (this.#child.connected) this.#child.send(wish, () => undefined);
+    this.#process.send(wish);
   }
 
   kill(): void {
-    killGroup(this.#child, this.#options.log);
+    this.#process.kill();
+  }
+
+  letGo(): void {
+    this.#over = true;
+    this.#grace.cancel();
+    this.#heart?.close();
+    this.#process.letGo();
   }
 
   #onMessage(message: FromWorker): void {
-    const { lastGood } = this.#options;
-    if (message.type === "beat") this.#calls = message.calls;
-    if (message.type === "failed") this.#failure = message;
-    if (message.type === "configured") lastGood.snapshot = message.snapshot;
-    if (message.type === "askLastGood") this.tell({ type: "lastGood", snapshot: lastGood.snapshot });
-    if (message.type === "ready" && !this.#ready) this.#onReady();
+    if (this.#over) return;
+    const { lastGood, watcher } = this.#options;
     this.#heart?.beat();
+    if (message.type === "beat") this.#onBeat(message);
+    if (message.type === "failed") this.#failure = message;
+    if (message.type === "configured") {
+      lastGood.snapshot = message.snapshot;
+      watcher.configured(message.settings);
+    }
+    if (message.type === "askLastGood") this.tell({ type: "lastGood", snapshot: lastGood.snapshot });
+    if (message.type === "outdated") watcher.outdated(message.keys);
+    if (message.type === "came") watcher.came(this, message.caller);
+    if (message.type === "ready" && !this.#ready) {
+      this.#live();
+      watcher.ready(this);
+    }
   }
 
-  #onReady(): void {
-    const { log, onReady } = this.#options;
+  #onBeat({ calls, memoryMb }: { calls: number; memoryMb: number }): void {
+    const moved = calls !== this.#calls;
+    this.#calls = calls;
+    this.#memoryMb = memoryMb;
+    this.#options.watcher.beat(this, moved);
+  }
+
+  /** From now on it is expected to beat. */
+  #live(): void {
+    const { clock, log, settings } = this.#options;
     this.#ready = true;
     this.#grace.cancel();
     this.#heart = listenToHeart({
-      ...this.#options,
+      clock,
+      ...settings,
       onSilent: (silentMs) => {
         log.error(
           { pid: this.pid, silentMs, calls: this.#calls },
-          "the worker hangs and is killed; its calls go to the menu",
+          "the worker hangs and is killed; its calls go to another worker, or to the menu",
         );
         this.kill();
       },
     });
-    onReady();
+    this.#settled.resolve(true);
   }
 
-  #end(code: number | null, signal: string | null): WorkerEnd {
+  #end(end: ProcessEnd): void {
+    if (this.#over) return;
+    this.#over = true;
     this.#grace.cancel();
     this.#heart?.close();
     // Whatever it had started has no use without it.
     this.kill();
-    return { code, signal, wasReady: this.#ready, ...(this.#failure ? { failure: this.#failure } : {}) };
-  }
-}
-
-function killGroup(child: ChildProcess, log: Log): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch (error) {
-    // Nobody left in the group is what one wants to find.
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") log.error({ err: error }, "the worker could not be killed");
+    this.#settled.resolve(false);
+    const failure = this.#failure;
+    this.#options.watcher.ended(this, { ...end, wasReady: this.#ready, ...(failure ? { failure } : {}) });
   }
 }

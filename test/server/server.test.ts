@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { createMetrics } from "../../src/base/metrics.ts";
 import { createLiveCalls, type LiveCalls } from "../../src/server/live.ts";
 import { type Readiness, type Server, type ServerOptions, startServer } from "../../src/server/server.ts";
 import { isAuthorised, readOrMakeToken, readToken, tokenFile } from "../../src/server/token.ts";
@@ -18,14 +19,13 @@ let readiness: Readiness;
 let server: Server;
 
 const options = (): ServerOptions => ({
-  host: "127.0.0.1",
-  port: 0,
+  at: { host: "127.0.0.1", port: 0 },
   token: TOKEN,
   version: "0.0.0",
   clock: systemClock,
   live,
   readiness: () => readiness,
-  metrics: async () => ({ contentType: "text/plain; version=0.0.4", text: "sidetone_calls_active 0\n" }),
+  registry: createMetrics().registry,
 });
 
 beforeEach(async () => {
@@ -150,14 +150,14 @@ describe("events", () => {
 describe("listening", () => {
   test("a taken port is named, with the key to change", async () => {
     const { port } = new URL(server.url);
-    await expect(startServer({ ...options(), port: Number(port) })).rejects.toThrow(
+    await expect(startServer({ ...options(), at: { host: "127.0.0.1", port: Number(port) } })).rejects.toThrow(
       `The API cannot listen: port ${port} on 127.0.0.1 is taken by another program (perhaps another Sidetone). Set server.port in sidetone.yaml`,
     );
     expect((await get("/healthz")).status).toBe(200);
   });
 
   test("an address of another machine is named too", async () => {
-    await expect(startServer({ ...options(), host: "192.0.2.1" })).rejects.toThrow(
+    await expect(startServer({ ...options(), at: { host: "192.0.2.1", port: 0 } })).rejects.toThrow(
       "192.0.2.1 is no address of this machine. Set server.host",
     );
   });

@@ -50,7 +50,9 @@ function deskWith(media: { codec: string; rate: SampleRate }) {
   const generation = createGeneration(config, { context: shared, ...shared, hintsOf: () => [] });
   const store = { open: () => ({ append() {}, change() {}, close() {} }) };
   const journal = new FakeJournal();
-  const desk = new Desk({ ...shared, live: createLiveCalls(shared), store, journal, generation: () => generation });
+  const callers = { admit: () => true };
+  const live = createLiveCalls(shared);
+  const desk = new Desk({ ...shared, live, store, journal, callers, generation: () => generation });
   const opened = Promise.withResolvers<void>();
   const leg = new FakeLeg({
     codec: media.codec,

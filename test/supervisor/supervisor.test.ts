@@ -1,4 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { gone, isAlive, Parent } from "./support.ts";
 
@@ -19,31 +22,9 @@ describe("a worker that hangs", () => {
     await gone(pid);
     expect(parent.workers()).toHaveLength(2);
   });
-
-  test("in a loop that never ends is killed as well", { timeout: 20_000 }, async () => {
-    await using parent = new Parent(["stalls", "5000"]);
-    const { pid = 0 } = await parent.hears("the worker is ready");
-    expect((await parent.hears("hangs and is killed")).silentMs).toBeLessThan(1000);
-    await gone(pid);
-  });
-
-  test("while it starts is given time, but not for ever", { timeout: 20_000 }, async () => {
-    await using parent = new Parent(["never-ready"], { START_SECONDS: "1.5" });
-    const started = await parent.hears("worker started");
-    const killed = await parent.hears("did not get ready in time");
-    expect(killed.at - started.at).toBeGreaterThan(1400);
-    await parent.hears("worker started", 2);
-  });
 });
 
 describe("a worker that is only slow lives on", () => {
-  test("three stalls of 350 ms in a busy loop", { timeout: 20_000 }, async () => {
-    await using parent = new Parent(["stalls", "350"]);
-    const { at } = await parent.hears("the worker is ready");
-    await systemClock.sleep(Math.max(0, at + 2600 - systemClock.now()));
-    expect(parent.said.map(({ message }) => message)).toEqual(["worker started", "the worker is ready"]);
-  });
-
   test("three stops of 350 ms from outside", { timeout: 20_000 }, async () => {
     await using parent = new Parent(["sound"]);
     const { pid = 0 } = await parent.hears("the worker is ready");
@@ -70,13 +51,6 @@ describe("a worker that is only slow lives on", () => {
 });
 
 describe("a worker that dies", () => {
-  test("is started again at once, then after pauses that grow", { timeout: 20_000 }, async () => {
-    await using parent = new Parent(["exits", "9"]);
-    const delays = [];
-    for (const nth of [1, 2, 3]) delays.push((await parent.hears("it is started again", nth)).delayMs);
-    expect(delays).toEqual([0, 188, 375]);
-  });
-
   test("before it ever worked, and says that starting again is no use, ends the service with its code", async () => {
     await using parent = new Parent(["fails", "3"]);
     expect(await parent.exited).toEqual({ code: 3, signal: null });
@@ -105,24 +79,7 @@ describe("stopping", () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  test("a worker that does not leave when its time is over is killed", { timeout: 20_000 }, async () => {
-    await using parent = new Parent(["stubborn"], { DRAIN_SECONDS: "0" });
-    const { pid = 0 } = await parent.hears("the worker is ready");
-    parent.kill("SIGTERM");
-    await parent.hears("does not leave and is killed");
-    await parent.exited;
-    expect(isAlive(pid)).toBe(false);
-  });
-
-  test("in the middle of a start leaves nothing behind", { timeout: 20_000 }, async () => {
-    await using parent = new Parent(["never-ready"]);
-    const { pid = 0 } = await parent.hears("worker started");
-    parent.kill("SIGTERM");
-    expect((await parent.exited).code).toBe(0);
-    expect(isAlive(pid)).toBe(false);
-  });
-
-  test("a supervisor that is killed leaves a worker that lets its calls end, and then goes", {
+  test("a supervisor that is killed, and that nobody follows, leaves a worker that lets its calls end, and then goes", {
     timeout: 20_000,
   }, async () => {
     await using parent = new Parent(["sound"], { FAKE_CALLS: "1", FAKE_CALL_MS: "600" });
@@ -131,6 +88,79 @@ describe("stopping", () => {
     const { signal } = await parent.exited;
     expect(signal).toBe("SIGKILL");
     expect(isAlive(pid)).toBe(true);
+    await gone(pid);
+  });
+});
+
+describe("the next supervisor", () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = join(mkdtempSync(join(tmpdir(), "sidetone-adopt-")), "workers");
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  test("takes over the workers of one that was killed, watches them, and starts none beside them", {
+    timeout: 30_000,
+  }, async () => {
+    const env = { WORKERS_DIR: dir, WORKERS: "2", FAKE_CALLS: "1" };
+    await using first = new Parent(["sound"], env);
+    await first.hears("the worker is ready", 2);
+    const pids = first.workers().sort();
+    first.kill("SIGKILL");
+    await first.exited;
+    await using second = new Parent(["sound"], env);
+    const taken = await Promise.all([1, 2].map((nth) => second.hears("is taken over", nth)));
+    expect(taken.map(({ pid }) => pid).sort()).toEqual(pids);
+    const [hung = 0, other = 0] = pids;
+    process.kill(hung, "SIGSTOP");
+    expect((await second.hears("hangs and is killed")).pid).toBe(hung);
+    await second.hears("the worker is ready");
+    await gone(hung);
+    expect(second.workers()).toHaveLength(1);
+    expect(isAlive(other)).toBe(true);
+  });
+
+  test("kills a worker that lives and does not answer", { timeout: 30_000 }, async () => {
+    await using first = new Parent(["sound"], { WORKERS_DIR: dir });
+    const { pid = 0 } = await first.hears("the worker is ready");
+    process.kill(pid, "SIGSTOP");
+    first.kill("SIGKILL");
+    await first.exited;
+    await using second = new Parent(["sound"], { WORKERS_DIR: dir });
+    expect((await second.hears("does not answer and is killed")).pid).toBe(pid);
+    await second.hears("the worker is ready");
+  });
+
+  test("that is started while the first one lives leaves its workers alone", { timeout: 30_000 }, async () => {
+    await using first = new Parent(["sound"], { WORKERS_DIR: dir });
+    const { pid = 0 } = await first.hears("the worker is ready");
+    await using second = new Parent(["sound"], { WORKERS_DIR: dir });
+    await second.hears("workers cannot be handed over");
+    await second.hears("the worker is ready");
+    expect(isAlive(pid)).toBe(true);
+    expect(second.said.some(({ message }) => message.includes("taken over"))).toBe(false);
+  });
+
+  test("gets the workers of one that systemd restarts, and none of one that it stops", {
+    timeout: 30_000,
+  }, async () => {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const bin = join(dir, "..");
+    writeFileSync(join(bin, "systemd-notify"), "#!/bin/sh\n", { mode: 0o755 });
+    const jobs = (kind: string): void =>
+      writeFileSync(join(bin, "systemctl"), `#!/bin/sh\necho "7 sidetone.service ${kind} running"\n`, { mode: 0o755 });
+    const env = { WORKERS_DIR: dir, NOTIFY_SOCKET: "/run/systemd/notify", PATH: `${bin}:${process.env.PATH}` };
+    jobs("restart");
+    await using first = new Parent(["sound"], env);
+    const { pid = 0 } = await first.hears("the worker is ready");
+    first.kill("SIGTERM");
+    expect((await first.exited).code).toBe(0);
+    expect(isAlive(pid)).toBe(true);
+    await using second = new Parent(["sound"], env);
+    expect((await second.hears("is taken over")).pid).toBe(pid);
+    jobs("stop");
+    second.kill("SIGTERM");
+    expect((await second.exited).code).toBe(0);
     await gone(pid);
   });
 });

@@ -10,6 +10,7 @@ import type { Clock } from "../../base/clock.ts";
 import { OutsideError } from "../../base/errors.ts";
 import { packageFolder } from "../../base/package.ts";
 import type { LiveEvent } from "../../server/live.ts";
+import type { WorkerSummary } from "../../server/server.ts";
 import { readToken } from "../../server/token.ts";
 import { eventsOf } from "../calls.ts";
 
@@ -26,6 +27,10 @@ export interface DemoService {
   readonly stateDir: string;
   /** The worker that is up now. */
   workerPid(): Promise<number>;
+  /** All workers that are up, the one that is asked among them. */
+  workers(): Promise<readonly WorkerSummary[]>;
+  /** All figures, as Prometheus reads them. */
+  metrics(): Promise<string>;
   /** Resolves when calls are answered. Rejects with the service's last words. */
   ready(signal: AbortSignal): Promise<void>;
   /** What happens in all calls, until the worker ends or the signal aborts. */
@@ -81,6 +86,14 @@ export async function startDemoService({
       const response = await get("/healthz", AbortSignal.timeout(2000));
       const { pid } = (await response.json()) as { pid: number };
       return pid;
+    },
+    async workers() {
+      const response = await get("/healthz", AbortSignal.timeout(2000));
+      const { workers } = (await response.json()) as { workers: WorkerSummary[] };
+      return workers;
+    },
+    async metrics() {
+      return await (await get("/metrics", AbortSignal.timeout(2000))).text();
     },
     async ready(signal) {
       const deadline = clock.now() + READY_MS;

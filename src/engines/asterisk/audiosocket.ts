@@ -60,7 +60,7 @@ export class AudioSocketServer {
         const why = taken ? "is taken by another program" : `cannot be had (${messageOf(error)})`;
         const todo =
           "choose another in engines.asterisk.audiosocket.port, and in SIDETONE_AUDIOSOCKET of the dialplan's globals";
-        reject(new OutsideError("unfit", `The AudioSocket port ${host}:${port} ${why}: ${todo}.`));
+        reject(new OutsideError("unfit", `The AudioSocket port ${host}:${port} ${why}: ${todo}.`, { cause: error }));
       };
       this.#server.once("error", onError);
       this.#server.listen({ host, port }, () => {
@@ -69,6 +69,11 @@ export class AudioSocketServer {
         resolve();
       });
     });
+  }
+
+  /** Lets nobody in any more, and another worker have the port; calls that are up stay. */
+  shut(): void {
+    if (this.#server.listening) this.#server.close();
   }
 
   /** Resolves with the announced call's line. Rejects with code "timeout" when it does not connect: another controller has it. */

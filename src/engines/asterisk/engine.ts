@@ -1,9 +1,10 @@
 import type { Clock } from "../../base/clock.ts";
-import { codeOf, isCancellation, messageOf } from "../../base/errors.ts";
+import { codeOf, isCancellation, messageOf, OutsideError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
+import type { Siblings } from "../../call/siblings.ts";
 import type { EngineContext } from "../context.ts";
 import { parseRecordingWord, rawOf } from "../recording-word.ts";
 import { AmiClient } from "./ami.ts";
@@ -37,6 +38,10 @@ const BEAT_MS = 500;
 const UNSAID_MS = 5000;
 // Another controller has a call within 100 ms of its being lent, if it has it at all.
 const OTHERS_MS = 200;
+// What a worker whose turn comes before ours has for connecting to a call; the dialplan waits for half a second.
+const TURN_MS = 60;
+const TURNS_MAX = 4;
+const STAND_BY_MS = 500;
 const DIGIT_DURATION_MS = "120";
 const COUNT_MS = 1000;
 // How soon somebody looks for recordings whose worker has died.
@@ -60,6 +65,7 @@ class AsteriskEngine implements Engine {
   readonly #unsaid = new Map<string, Next>();
   readonly #counts: LineCounts = noCounts();
   readonly #recordings: RecordingStore | undefined;
+  readonly #siblings: Siblings | undefined;
   readonly #presence: Presence | undefined;
   /** Calls of ours that are recorded: until the dialplan says that it has stopped, or the channel is gone. */
   readonly #recorded = new Map<string, RawRecording>();
@@ -67,13 +73,15 @@ class AsteriskEngine implements Engine {
   #onLeg: OnLeg = () => Promise.resolve();
   #signal: AbortSignal = AbortSignal.abort();
   #draining = false;
+  #standingBy = false;
 
-  constructor(options: AsteriskOptions, { clock, log, metrics, recordings }: EngineContext) {
+  constructor(options: AsteriskOptions, { clock, log, metrics, recordings, siblings }: EngineContext) {
     this.#options = options;
     this.#clock = clock;
     this.#log = log;
     this.#metrics = metrics;
     this.#recordings = recordings;
+    this.#siblings = siblings;
     this.#ari = new AriClient({
       options: options.ari,
       clock,
@@ -82,7 +90,8 @@ class AsteriskEngine implements Engine {
       onConnected: (signal) => this.#onConnected(signal),
     });
     this.#ami = new AmiClient({ options: options.ami, clock, log });
-    if (options.presence) this.#presence = new Presence({ ari: this.#ari, url: options.ari.url, clock, log });
+    if (options.presence || (siblings && siblings.size > 1))
+      this.#presence = new Presence({ ari: this.#ari, url: options.ari.url, clock, log });
   }
 
   get health(): EngineHealth {
@@ -125,6 +134,7 @@ class AsteriskEngine implements Engine {
     if (this.#draining) return;
     this.#draining = true;
     this.#presence?.drop();
+    if (this.#siblings?.othersTake) this.#audiosocket?.shut();
     this.#later(this.#stopBeat(), "the heartbeat could not be stopped");
   }
 
@@ -147,8 +157,9 @@ class AsteriskEngine implements Engine {
     }
   }
 
+  /** As long as another worker takes calls, the dialplan is to lend them. */
   async #stopBeat(): Promise<void> {
-    if (!this.#ari.connected) return;
+    if (!this.#ari.connected || this.#siblings?.othersTake) return;
     await this.#ari.setGlobal(BEAT, "0").catch((error: unknown) => {
       this.#log.warn({ err: error }, "the heartbeat could not be stopped; the dialplan notices within two seconds");
     });
@@ -157,7 +168,7 @@ class AsteriskEngine implements Engine {
   async #onConnected(signal: AbortSignal): Promise<void> {
     const capability = await capabilityOf(this.#ari);
     const kind = mediaKindOf(this.#options.media, capability);
-    if (kind === "audiosocket" && !this.#audiosocket) await this.#listen();
+    if (kind === "audiosocket" && !this.#audiosocket) await this.#listenOrStandBy(signal);
     this.#log.info({ version: capability.version, media: kind }, "this Asterisk lends calls");
     const { channels, waiting } = await lookAround(this.#ari);
     signal.throwIfAborted();
@@ -180,6 +191,22 @@ class AsteriskEngine implements Engine {
     await server.listen();
     this.#audiosocket = server;
     this.#log.info({ host, port }, "listening for AudioSocket");
+  }
+
+  /** It goes to one address, and so to one worker; another one stands by until the port is free. */
+  async #listenOrStandBy(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !this.#draining) {
+      try {
+        await this.#listen();
+        this.#standingBy = false;
+        return;
+      } catch (error) {
+        if (!isTaken(error) || !this.#siblings?.othersTake) throw error;
+        if (!this.#standingBy) this.#log.info({}, "another worker has AudioSocket's port: this one stands by");
+        this.#standingBy = true;
+        await this.#clock.sleep(STAND_BY_MS, signal).catch(() => {});
+      }
+    }
   }
 
   #onEvent(event: AriEvent): void {
@@ -217,7 +244,19 @@ class AsteriskEngine implements Engine {
     const unsaid = this.#unsaid.get(offer.call);
     if (unsaid) this.#later(this.#refuse(offer, unsaid), "a call could not be refused");
     else if (this.#draining) this.#later(this.#leaveToOthers(offer), "a call could not be refused");
-    else this.#later(this.#take(offer), "a call could not be taken");
+    else this.#later(this.#takeInTurn(offer), "a call could not be taken");
+  }
+
+  /** All workers hear of a call, and the least loaded has it first. Whose worker has died is not to wait for anybody's turn. */
+  async #takeInTurn(offer: Lent): Promise<void> {
+    if (this.#standingBy) return;
+    const anyone = offer.attempt > 1 || offer.kind === "audiosocket";
+    const turn = anyone ? 0 : (this.#siblings?.turnFor(offer.call) ?? 0);
+    if (turn > 0) {
+      await this.#clock.sleep(Math.min(turn, TURNS_MAX) * TURN_MS, this.#signal);
+      if (this.#draining || (await this.#isTaken(offer))) return;
+    }
+    await this.#take(offer);
   }
 
   /**
@@ -349,7 +388,7 @@ class AsteriskEngine implements Engine {
 
   async #tell(call: string, next: Next): Promise<void> {
     try {
-      const reason = next.next === "menu" ? next.reason : "";
+      const reason = next.next === "hangup" ? "" : (next.reason ?? "");
       const name = next.next === "transfer" ? next.target : next.next;
       await Promise.all([
         this.#ami.setVariable(call, "SIDETONE_REASON", reason),
@@ -394,3 +433,5 @@ class AsteriskEngine implements Engine {
     });
   }
 }
+
+const isTaken = (error: unknown): boolean => error instanceof OutsideError && codeOf(error.cause) === "EADDRINUSE";

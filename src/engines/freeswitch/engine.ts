@@ -55,7 +55,7 @@ class FreeswitchEngine implements Engine {
   #portFault = "The port for lent calls is not open yet.";
   #draining = false;
 
-  constructor(options: FreeswitchOptions, { clock, log, metrics, recordings }: EngineContext) {
+  constructor(options: FreeswitchOptions, { clock, log, metrics, recordings, siblings }: EngineContext) {
     this.#options = options;
     this.#clock = clock;
     this.#log = log;
@@ -70,7 +70,8 @@ class FreeswitchEngine implements Engine {
       onConnected: (connection) => this.#onConnected(connection),
     });
     const { host, port } = options.lend;
-    this.#server = new EslServer({ host, port, clock, log, onCall: (call) => this.#onCall(call) });
+    const shared = siblings !== undefined;
+    this.#server = new EslServer({ host, port, shared, clock, log, onCall: (call) => this.#onCall(call) });
   }
 
   get health(): EngineHealth {

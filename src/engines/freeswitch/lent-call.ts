@@ -180,8 +180,7 @@ export class LentCall {
 /** What comes next, as `uuid_setvar_multi` takes it. A name that is none goes to the menu: nothing of it may be an order of its own. */
 export function variablesOf(next: Next): string {
   const wanted = next.next === "transfer" ? next.target : next.next;
-  const [name, reason] = isPlainName(wanted)
-    ? [wanted, next.next === "menu" ? next.reason.replace(/[^\w-]/g, "_").slice(0, 64) : ""]
-    : ["menu", "target"];
+  const why = next.next === "hangup" ? "" : (next.reason ?? "");
+  const [name, reason] = isPlainName(wanted) ? [wanted, why.replace(/[^\w-]/g, "_").slice(0, 64)] : ["menu", "target"];
   return `${VARIABLE.next}=${name}${reason === "" ? "" : `;${VARIABLE.reason}=${reason}`}`;
 }

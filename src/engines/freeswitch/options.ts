@@ -52,7 +52,9 @@ const esl = z
 const lend = z
   .strictObject({
     host: host("Where Sidetone listens for lent calls.").default("127.0.0.1"),
-    port: port("As in the dialplan's `socket`. A second worker has a second port there.").default(8084),
+    port: port(
+      "As in the dialplan's `socket`. All workers of a service share it; another service has another one there.",
+    ).default(8084),
     tunnelled,
   })
   .refine(({ host, tunnelled }) => isLoopback(host) || tunnelled, {

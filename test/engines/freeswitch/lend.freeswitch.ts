@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { silentLog } from "../../../src/base/log.ts";
+import { spawnWorker } from "../../../src/supervisor/process.ts";
 import { Worker } from "../../../src/supervisor/worker.ts";
 import { MENU_HZ, SALES_HZ, type TestCaller } from "../contract.ts";
 import { RealFreeswitch } from "../real-freeswitch.ts";
@@ -41,26 +42,27 @@ async function killed(child: ChildProcess): Promise<void> {
 }
 
 /** As the service starts its own, with its own limits. */
-async function startSupervised(): Promise<Worker> {
-  const { promise, resolve } = Promise.withResolvers<void>();
+async function startSupervised(): Promise<{ pid: number; ended: Promise<unknown> }> {
+  const env = { ...process.env, SIDETONE_HEARTBEAT_MS: "100" };
+  const args = [...program, JSON.stringify(pbx.options)];
+  const ended = Promise.withResolvers<void>();
+  const settings = { workers: 1, heartbeatMs: 100, killAfterMs: 700, startSeconds: 20 };
+  const nothing = (): void => undefined;
   const worker = new Worker({
-    command: process.execPath,
-    args: [...program, JSON.stringify(pbx.options)],
-    env: { ...process.env, SIDETONE_HEARTBEAT_MS: "100" },
-    clock: systemClock,
-    log: silentLog,
-    heartbeatMs: 100,
-    killAfterMs: 700,
-    startSeconds: 20,
-    lastGood: { snapshot: undefined },
-    onReady: resolve,
+    process: spawnWorker({ command: process.execPath, args, env, log: silentLog }),
+    ...{ slot: 1, build: "", clock: systemClock, log: silentLog, lastGood: { snapshot: undefined } },
+    settings: { ...settings, restartMaxMs: 1000, drainSeconds: 0, memoryMb: 0 },
+    watcher: {
+      ...{ ready: nothing, beat: nothing, configured: nothing, outdated: nothing, came: nothing },
+      ended: () => ended.resolve(),
+    },
   });
   end = () => {
     worker.kill();
-    return worker.ended;
+    return ended.promise;
   };
-  await promise;
-  return worker;
+  if (!(await worker.settled)) throw new Error("the worker did not get ready");
+  return { pid: worker.pid ?? 0, ended: ended.promise };
 }
 
 const hears = (caller: TestCaller, hz: number, what: string): Promise<void> =>
@@ -159,7 +161,7 @@ describe("the caller of an agent", () => {
       const worker = await startSupervised();
       const caller = await talking();
       await packets(caller, 60 + times.length * 7);
-      times.push(await msToMenu(caller, () => process.kill(worker.pid ?? 0, "SIGSTOP")));
+      times.push(await msToMenu(caller, () => process.kill(worker.pid, "SIGSTOP")));
       await worker.ended;
       caller.hangUp();
     }

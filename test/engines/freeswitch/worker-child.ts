@@ -18,6 +18,7 @@ const lifeline = process.send
       heartbeatMs: Number(process.env.SIDETONE_HEARTBEAT_MS ?? 100),
       channel: process,
       calls: () => 0,
+      memoryMb: () => 100,
       onWish: () => stop.abort(),
       onOrphaned: () => stop.abort(),
     })

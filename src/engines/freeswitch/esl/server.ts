@@ -30,6 +30,8 @@ export interface EslServerOptions {
   /** Its connection is closed when this rejects. */
   readonly onCall: (call: OutboundCall) => Promise<void>;
   readonly maxConnections?: number;
+  /** Several workers listen there, and the kernel gives each connection to one of those that do. */
+  readonly shared?: boolean;
 }
 
 const GREETING_MS = 1000;
@@ -67,8 +69,8 @@ export class EslServer {
 
   /** Rejects with the system's error: EADDRINUSE and the like. */
   async listen(): Promise<void> {
-    const { host, port } = this.#options;
-    this.#server.listen(port, host);
+    const { host, port, shared = false } = this.#options;
+    this.#server.listen({ port, host, reusePort: shared });
     await once(this.#server, "listening");
   }
 

@@ -1,0 +1,12 @@
+/** The other workers of this service, as an engine has to do with them. */
+export interface Siblings {
+  /** How many workers there are to be, this one among them. */
+  readonly size: number;
+  /** Another one takes new calls at this moment, as far as is known. */
+  readonly othersTake: boolean;
+  /**
+   * A call is offered to all: how many others are to be asked before this worker is. 0: it is ours to take. The least loaded
+   * comes first. Every worker finds much the same order, because all know the same; where they differ, the PBX lets one have it.
+   */
+  turnFor(call: string): number;
+}
