@@ -55,6 +55,8 @@ export interface Service {
   readonly url: string | undefined;
   /** New calls are answered by this configuration; running ones keep theirs. Returns the keys whose change takes a restart. */
   apply(config: Config): string[];
+  /** The same keys, and nothing is changed. */
+  outdatedBy(config: Config): string[];
   /** New calls go to the menu. Resolves when the running ones have ended, or after `seconds`. */
   drain(seconds: number): Promise<void>;
   /** Another worker had a call of this caller. */
@@ -77,6 +79,7 @@ const HEALTH_LOOK_MS = 500;
 const FIXED = [
   "engines",
   "server",
+  "workers",
   "supervisor",
   "log",
   "records",
@@ -117,7 +120,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
     }),
   );
   const shown = serverOptions(config, parts, { metrics, live, readiness: () => readinessOf(engines, desk) });
-  const shared = (): boolean => crew !== undefined && crew.siblings.others.length > 0;
+  const shared = (): boolean => crew !== undefined && (config.workers > 1 || crew.siblings.others.length > 0);
   const listening = { clock, log, canWait: parts.portCanWait, shared };
   const server = await listen(shown, listening).catch(async (error: unknown) => {
     await courier.close();
@@ -149,6 +152,8 @@ export async function startService(config: Config, parts: ServiceParts): Promise
     await http.close();
     await Promise.all([retire(generation, parts), written(records, parts), kept(recordings, parts), journal.close()]);
   };
+  const outdatedBy = (next: Config): string[] =>
+    FIXED.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(config[key]));
   let closed: Promise<void> | undefined;
   return {
     get calls() {
@@ -161,8 +166,9 @@ export async function startService(config: Config, parts: ServiceParts): Promise
       const old = generation;
       generation = createGeneration(next, context);
       old.retire().catch((error: unknown) => log.warn({ err: error }, "old providers did not close cleanly"));
-      return FIXED.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(config[key]));
+      return outdatedBy(next);
     },
+    outdatedBy,
     async drain(seconds) {
       stopTaking();
       await desk.whenIdle(seconds * 1000);

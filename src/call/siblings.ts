@@ -9,4 +9,6 @@ export interface Siblings {
    * comes first. Every worker finds much the same order, because all know the same; where they differ, the PBX lets one have it.
    */
   turnFor(call: string): number;
+  /** Just before this worker connects to what was offered. False: another one does. */
+  claim(offer: string): Promise<boolean>;
 }

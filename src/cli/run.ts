@@ -62,7 +62,7 @@ async function run(file: string): Promise<number> {
   const args = [...process.execArgv, process.argv[1] ?? "", "worker", "--config", file];
   return await supervise({
     settings: settingsOf(config),
-    start: ({ slot, restarts, build }) =>
+    start: ({ slot, restarts, build, heartbeatMs }) =>
       spawnWorker({
         ...{ command: process.execPath, args, log },
         env: {
@@ -74,7 +74,7 @@ async function run(file: string): Promise<number> {
           SIDETONE_WORKERS_DIR: dir,
           // A worker that takes over for another one answers calls even when its port is not free yet.
           SIDETONE_RESTARTS: String(restarts),
-          SIDETONE_HEARTBEAT_MS: String(config.supervisor.heartbeatMs),
+          SIDETONE_HEARTBEAT_MS: String(heartbeatMs),
         },
       }),
     build: buildOf,

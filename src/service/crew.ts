@@ -14,6 +14,7 @@ export interface CrewOptions {
   readonly taking: () => boolean;
   /** How many a worker may have. */
   readonly callsPerWorker: () => number;
+  readonly claim: (offer: string) => Promise<boolean>;
 }
 
 /** A call that was offered this long ago shows in its worker's own count. */
@@ -55,6 +56,10 @@ export class Crew implements Siblings {
   /** Calls that are up in all workers, as far as is known here. */
   get calls(): number {
     return this.#options.calls() + this.#others.reduce((sum, { calls }) => sum + calls, 0);
+  }
+
+  claim(offer: string): Promise<boolean> {
+    return this.#options.claim(offer);
   }
 
   turnFor(call: string): number {

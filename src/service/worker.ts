@@ -1,4 +1,5 @@
 import { flushCompileCache } from "node:module";
+import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { codeOf, isCancellation, messageOf, OutsideError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -15,6 +16,7 @@ import { socketIn } from "../supervisor/adoption.ts";
 import { Lifeline, type Wish } from "../supervisor/lifeline.ts";
 import { nextSupervisor } from "../supervisor/orphan.ts";
 import { Crew } from "./crew.ts";
+import { Fence } from "./fence.ts";
 import { configFromFiles, configFromLastGood, faultsIn } from "./reading.ts";
 
 /** How long a draining worker whose supervisor is gone lets its calls go on. Nobody else would ever end it. */
@@ -55,11 +57,15 @@ class WorkerLife {
   #config: Config | undefined;
   #log: Log | undefined;
   #leaving = false;
+  /** The files that the configuration was read from. */
+  #inForce = "";
 
   constructor(file: string, place: WorkerPlace) {
     this.#file = file;
     this.#place = place;
+    const fence = place.dir === "" ? undefined : new Fence(join(place.dir, "offers"), systemClock);
     this.#crew = new Crew({
+      claim: async (offer) => (await fence?.claim(offer)) ?? true,
       clock: systemClock,
       pid: process.pid,
       size: () => this.#config?.workers ?? 1,
@@ -83,12 +89,13 @@ class WorkerLife {
     process.on("SIGTERM", () => this.#guarded(this.#leave(this.#config?.supervisor.drainSeconds ?? 0, "drain")));
     process.on("SIGHUP", () => this.#reload());
     const { restarts, slot } = this.#place;
-    const { config, faults } = await firstConfig(this.#file, this.#lifeline, restarts);
+    const { config, faults, snapshot } = await firstConfig(this.#file, this.#lifeline, restarts);
     const sink = standardError();
     const log = logOf(config, sink).child({ process: "worker", ...(config.workers > 1 && { worker: slot }) });
     if (faults) log.error({ faults }, "the configuration has faults; the last good one is used");
     this.#config = config;
     this.#log = log;
+    this.#inForce = JSON.stringify(snapshot ?? "");
     this.#service = await this.#start(config, log, sink);
     // Kept for the worker that takes over when this one dies.
     flushCompileCache();
@@ -157,6 +164,8 @@ class WorkerLife {
     const ready = this.#service !== undefined;
     this.#lifeline.attach(link, { pid: process.pid, slot, build, ready, leaving: this.#leaving });
     this.#log?.info({ calls: this.#service?.calls ?? 0 }, "another supervisor watches over this worker");
+    // The next worker wants the port.
+    if (this.#leaving) await this.#service?.releasePort();
   }
 
   async #giveUp(): Promise<void> {
@@ -182,13 +191,20 @@ class WorkerLife {
     if (!service || !log || this.#leaving) return;
     try {
       const { config, snapshot } = configFromFiles(this.#file);
-      const keys = service.apply(config);
-      this.#config = config;
+      const text = JSON.stringify(snapshot);
+      const keys = service.outdatedBy(config);
       this.#lifeline.configured(snapshot, settingsOf(config));
+      if (keys.length > 0) {
+        log.info({ keys }, "the new configuration takes a new worker; this one keeps the old one");
+        this.#lifeline.outdated(keys);
+        return;
+      }
+      // To make everything anew takes a while in which nothing else is done: not for nothing.
+      if (text === this.#inForce) return;
+      service.apply(config);
+      this.#config = config;
+      this.#inForce = text;
       log.info({ agents: Object.keys(config.agents).length }, "the new configuration is in force for new calls");
-      if (keys.length === 0) return;
-      log.info({ keys }, "these changes take a new worker");
-      this.#lifeline.outdated(keys);
     } catch (error) {
       log.error(
         { faults: faultsIn(error) },
@@ -203,11 +219,11 @@ async function firstConfig(
   file: string,
   lifeline: Lifeline,
   restarts: number,
-): Promise<{ config: Config; faults?: string[] }> {
+): Promise<{ config: Config; faults?: string[]; snapshot?: unknown }> {
   try {
     const { config, snapshot } = configFromFiles(file);
     lifeline.configured(snapshot, settingsOf(config));
-    return { config };
+    return { config, snapshot };
   } catch (error) {
     const config = restarts > 0 ? configFromLastGood(file, await lifeline.lastGood()) : undefined;
     if (config) return { config, faults: faultsIn(error) };

@@ -66,6 +66,8 @@ class SocketAdoption implements Adoption {
   async open(onWorker: (process: WorkerProcess, hello: Hello) => void): Promise<void> {
     const { dir, log } = this.#options;
     const path = socketIn(dir);
+    // Before the first of them is ours, and the list another one.
+    const owners = this.#remembered();
     try {
       if (Buffer.byteLength(path) > PATH_MAX_BYTES) throw new Error("its path is too long for a socket");
       mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -82,7 +84,7 @@ class SocketAdoption implements Adoption {
       );
       return;
     }
-    await this.#expect();
+    await this.#expect(owners);
   }
 
   remember(pids: readonly number[]): void {
@@ -117,11 +119,10 @@ class SocketAdoption implements Adoption {
   }
 
   /** A worker that lives and does not knock hangs: nobody watches over it, and its callers hear nothing. */
-  async #expect(): Promise<void> {
+  async #expect(owners: readonly string[]): Promise<void> {
     const { clock, log } = this.#options;
     const deadline = clock.now() + EXPECT_MS;
-    const missing = (): string[] =>
-      this.#remembered().filter((owner) => !this.#found.has(owner) && isOwnerAlive(owner));
+    const missing = (): string[] => owners.filter((owner) => !this.#found.has(owner) && isOwnerAlive(owner));
     while (missing().length > 0 && clock.now() < deadline) await clock.sleep(LOOK_MS);
     for (const owner of missing()) {
       const pid = Number.parseInt(owner, 10);

@@ -12,6 +12,7 @@ export interface Start {
   /** 0 until the service has answered calls for the first time. */
   readonly restarts: number;
   readonly build: string;
+  readonly heartbeatMs: number;
 }
 
 export interface PoolOptions {
@@ -38,6 +39,7 @@ const GOOD_LIFE_MS = 60_000;
 const RESTART_FIRST_MS = 250;
 /** What a worker gets for closing down once its calls are gone, or once it was told to hurry. */
 export const LEAVE_MS = 3000;
+const REREAD_MS = 2000;
 /** Several beats in a moment are one piece of news. */
 const NEWS_MS = 10;
 
@@ -51,9 +53,13 @@ export class Pool {
   readonly #empty = Promise.withResolvers<number>();
   #settings: SupervisorSettings;
   #slots: Slot[] = [];
+  #started = false;
   #everReady = false;
   #closing = false;
   #news: Timer | undefined;
+  /** Somebody waits until a worker has read the configuration again. */
+  #reread: (() => void) | undefined;
+  #outdated = false;
   #replacing = Promise.resolve();
 
   constructor(options: PoolOptions) {
@@ -87,6 +93,7 @@ export class Pool {
 
   /** Starts the first worker; the others follow when that one has shown that the configuration is sound and the port free. */
   start(): void {
+    this.#started = true;
     for (const slot of this.#slots) if (this.#everReady || slot.index === 1) this.#fill(slot);
   }
 
@@ -111,7 +118,24 @@ export class Pool {
     const build = this.#options.build();
     if (this.#slots.some(({ current }) => current && current.build !== build))
       await this.#replaceAll("the program has changed", (worker) => worker.build !== build);
-    else this.#tellAll({ type: "reload" });
+    else await this.#rereadAll();
+  }
+
+  /** One after the other: to read it takes a while in which a worker does nothing else, and there may be no more cores than workers. */
+  async #rereadAll(): Promise<void> {
+    this.#outdated = false;
+    for (const worker of this.#slots.flatMap(({ current }) => (current ? [current] : []))) {
+      // All are replaced then.
+      if (this.#outdated) break;
+      const read = Promise.withResolvers<void>();
+      // One that finds faults says nothing.
+      const late = this.#options.clock.after(REREAD_MS, read.resolve);
+      this.#reread = read.resolve;
+      worker.tell({ type: "reload" });
+      await read.promise;
+      late.cancel();
+    }
+    this.#reread = undefined;
   }
 
   /** New calls go to the menu, running ones may end. */
@@ -174,17 +198,19 @@ export class Pool {
   }
 
   #fill(slot: Slot): void {
-    if (!this.#closing && slot.vacant) slot.take(this.#begin(slot));
+    if (this.#closing || !slot.vacant) return;
+    slot.take(this.#begin(slot));
+    this.#crewChanged();
   }
 
   #begin(slot: Slot): Worker {
     const { start, build: buildOf, log } = this.#options;
     const build = buildOf();
     const restarts = this.#everReady ? Math.max(1, slot.failures) : 0;
-    const process = start({ slot: slot.index, restarts, build });
+    const { heartbeatMs } = this.#settings;
+    const process = start({ slot: slot.index, restarts, build, heartbeatMs });
     const worker = this.#worker(process, { index: slot.index, build, adopted: false });
     log.info({ pid: worker.pid, worker: slot.index }, "worker started");
-    this.#crewChanged();
     return worker;
   }
 
@@ -213,7 +239,7 @@ export class Pool {
     this.#everReady = true;
     this.#tellNews();
     onReady();
-    if (first) this.start();
+    if (first && this.#started) this.start();
   }
 
   #onBeat(worker: Worker, moved: boolean): void {
@@ -232,11 +258,15 @@ export class Pool {
     if (this.#closing) return;
     this.#settings = settings;
     this.#resize();
-    if (this.#everReady) this.start();
+    // Whether it is enough, it says right after.
+    if (this.#reread) this.#options.clock.after(NEWS_MS, this.#reread);
+    // Before the start it is not known yet which places are taken: more orphans may come.
+    if (this.#started && this.#everReady) this.start();
   }
 
   #onOutdated(keys: readonly string[]): void {
     if (this.#closing) return;
+    this.#outdated = true;
     const old = new Set(this.#slots.flatMap(({ current }) => (current ? [current] : [])));
     void this.#replaceAll(`the configuration has changed (${keys.join(", ")})`, (worker) => old.has(worker));
   }
@@ -284,6 +314,7 @@ export class Pool {
   async #replace(slot: Slot, old: Worker): Promise<boolean> {
     const next = this.#begin(slot);
     slot.prepare(next);
+    this.#crewChanged();
     if (await next.settled) {
       const before = slot.succeed();
       if (before === old) this.#dismiss(old);

@@ -18,6 +18,7 @@ function crews(calls: readonly number[], { callsPerWorker = 100, taking = calls.
         calls: () => own[index] ?? 0,
         taking: () => taking[index] ?? true,
         callsPerWorker: () => callsPerWorker,
+        claim: async () => true,
       }),
   );
   const tell = (): void => {

@@ -12,6 +12,7 @@ class House {
   readonly pool: Pool;
   build = "old";
   losses = 0;
+  remembered: readonly number[] = [];
   exitCode: number | undefined;
 
   constructor(settings: Partial<SupervisorSettings> = {}) {
@@ -27,7 +28,10 @@ class House {
       },
       build: () => this.build,
       random: () => 0.5,
-      ...{ onReady: nothing, onEnd: nothing, onCrew: nothing },
+      ...{ onReady: nothing, onEnd: nothing },
+      onCrew: (pids) => {
+        this.remembered = pids;
+      },
       onLoss: () => {
         this.losses++;
       },
@@ -75,6 +79,7 @@ describe("several workers", () => {
   test("know of each other, and of the calls that each has, a moment after these have changed", async () => {
     const house = await houseOf(3);
     expect(house.nth(1).siblings).toEqual([1, 2, 3]);
+    expect(house.remembered).toEqual(house.started.map(({ process }) => process.pid));
     house.nth(2).calls = 7;
     house.nth(2).says({ type: "beat", calls: 7, memoryMb: 100 });
     await house.clock.advance(20);
@@ -242,8 +247,14 @@ describe("an upgrade", () => {
 describe("a changed configuration", () => {
   test("is read by the workers that are up, and replaces nobody", async () => {
     const house = await houseOf(2);
-    await house.pool.reload();
-    expect(house.started.map(({ process }) => process.wasTold("reload"))).toEqual([true, true]);
+    void house.pool.reload();
+    const told = () => house.started.map(({ process }) => process.wasTold("reload"));
+    expect(told()).toEqual([true, false]);
+    house.nth(1).says({ type: "configured", snapshot: {}, settings: { ...SETTINGS, workers: 2 } });
+    await house.clock.advance(10);
+    // One that finds faults says nothing, and is not waited for.
+    await house.clock.advance(3000);
+    expect(told()).toEqual([true, true]);
     expect(house.started).toHaveLength(2);
   });
 
@@ -349,6 +360,10 @@ describe("workers of a supervisor that has died", () => {
     const house = new House({ workers: 2 });
     const orphan = new FakeProcess(house.clock);
     house.pool.adopt(orphan, { ...hello, slot: 2, build: "old" });
+    orphan.says({ type: "configured", snapshot: {}, settings: { ...SETTINGS, workers: 2 } });
+    await house.clock.advance(100);
+    // There may be more of them.
+    expect(house.started).toEqual([]);
     house.pool.start();
     expect(house.started.map(({ start }) => start.slot)).toEqual([1]);
     expect(orphan.wasTold("reload")).toBe(true);

@@ -25,6 +25,7 @@ export interface DemoService {
   readonly configFile: string;
   readonly logFile: string;
   readonly stateDir: string;
+  readonly port: number;
   /** The worker that is up now. */
   workerPid(): Promise<number>;
   /** All workers that are up, the one that is asked among them. */
@@ -49,6 +50,7 @@ export async function startDemoService({
   clock,
   settings = {},
   env = {},
+  port: wanted,
   ...pbx
 }: DemoEngines & {
   dir: string;
@@ -57,8 +59,10 @@ export async function startDemoService({
   settings?: Readonly<Record<string, unknown>>;
   /** More of the environment. */
   env?: Readonly<Record<string, string>>;
+  /** Of the API; absent: a free one. */
+  port?: number;
 }): Promise<DemoService> {
-  const port = await freePort();
+  const port = wanted ?? (await freePort());
   const configFile = join(dir, "sidetone.yaml");
   const logFile = join(dir, "sidetone.log");
   const stateDir = join(dir, "state");
@@ -82,6 +86,7 @@ export async function startDemoService({
     configFile,
     logFile,
     stateDir,
+    port,
     async workerPid() {
       const response = await get("/healthz", AbortSignal.timeout(2000));
       const { pid } = (await response.json()) as { pid: number };

@@ -252,10 +252,8 @@ class AsteriskEngine implements Engine {
     if (this.#standingBy) return;
     const anyone = offer.attempt > 1 || offer.kind === "audiosocket";
     const turn = anyone ? 0 : (this.#siblings?.turnFor(offer.call) ?? 0);
-    if (turn > 0) {
-      await this.#clock.sleep(Math.min(turn, TURNS_MAX) * TURN_MS, this.#signal);
-      if (this.#draining || (await this.#isTaken(offer))) return;
-    }
+    if (turn > 0) await this.#clock.sleep(Math.min(turn, TURNS_MAX) * TURN_MS, this.#signal);
+    if (this.#siblings && (this.#draining || !(await this.#siblings.claim(offer.media)))) return;
     await this.#take(offer);
   }
 

@@ -86,3 +86,37 @@ test("a port that somebody else has is a fault that is thrown", async () => {
   await expect(second.listen()).rejects.toMatchObject({ code: "EADDRINUSE" });
   await second.close();
 });
+
+test("several workers share one port: each call reaches one of those that are there, and nobody is there when all are gone", async () => {
+  const { log } = readableLog();
+  const worker = (port: number) => {
+    const greeted = { calls: 0 };
+    const onCall = async (): Promise<void> => void greeted.calls++;
+    const server = new EslServer({ host: "127.0.0.1", port, shared: true, clock: systemClock, log, onCall });
+    return { server, greeted };
+  };
+  const first = worker(0);
+  await first.server.listen();
+  const { port } = first.server;
+  const second = worker(port);
+  await second.server.listen();
+  const call = async (): Promise<void> => {
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "data");
+    socket.end(connectReply);
+    await once(socket.resume(), "close");
+  };
+  const CALLS = 40;
+  await Promise.all(Array.from({ length: CALLS }, call));
+  await until(() => first.greeted.calls + second.greeted.calls === CALLS, "all calls");
+  expect(Math.min(first.greeted.calls, second.greeted.calls)).toBeGreaterThan(0);
+  // One that dies, or drains, leaves all to the other.
+  await first.server.close();
+  const before = second.greeted.calls;
+  await Promise.all(Array.from({ length: 10 }, call));
+  await until(() => second.greeted.calls === before + 10, "the other's calls");
+  await second.server.close();
+  const refused = connect(port, "127.0.0.1");
+  const [error] = (await once(refused, "error")) as [NodeJS.ErrnoException];
+  expect(error.code).toBe("ECONNREFUSED");
+});
