@@ -1,13 +1,14 @@
 import { decodeMulaw, encodeMulaw } from "./mulaw.ts";
 
-const RATE = 8000;
-const WINDOW = 800;
+const WATCHED_MS = 100;
 
-/** What one caller says and hears: tones out, and a watch for tones coming in. 8 kHz µ-law, 160 bytes a packet. */
+/** What one caller says and hears: tones out, and a watch for tones coming in. 8 kHz µ-law, 160 bytes a packet, unless told. */
 export class Line {
   packets = 0;
   digits = "";
-  readonly #recent = new Float64Array(WINDOW);
+  readonly #rate: number;
+  readonly #window: number;
+  readonly #recent: Float64Array;
   readonly #waiting = new Set<() => void>();
   #filled = 0;
   #position = 0;
@@ -17,6 +18,12 @@ export class Line {
   #phase = 0;
   #lastEvent = -1;
 
+  constructor(rate: 8000 | 16_000 = 8000) {
+    this.#rate = rate;
+    this.#window = (rate * WATCHED_MS) / 1000;
+    this.#recent = new Float64Array(this.#window);
+  }
+
   get talking(): boolean {
     return this.#left > 0;
   }
@@ -25,25 +32,36 @@ export class Line {
   say(hz: number, ms: number, second = 0): void {
     this.#hz = hz;
     this.#second = second;
-    this.#left = Math.round((ms * RATE) / 1000);
+    this.#left = Math.round((ms * this.#rate) / 1000);
   }
 
   /** The next 20 ms to send. */
   next(): Buffer {
     const out = Buffer.alloc(160, 0xff);
-    for (let index = 0; index < 160 && this.#left > 0; index++, this.#left--, this.#phase++) {
-      const first = Math.sin((2 * Math.PI * this.#hz * this.#phase) / RATE);
-      const second = this.#second ? Math.sin((2 * Math.PI * this.#second * this.#phase) / RATE) : 0;
-      out[index] = encodeMulaw((first + second) * (this.#second ? 5000 : 8000));
-    }
+    for (let index = 0; index < 160 && this.#left > 0; index++) out[index] = encodeMulaw(this.#sample());
     return out;
+  }
+
+  /** The same without a codec. */
+  nextSamples(): Int16Array {
+    const out = new Int16Array(this.#rate / 50);
+    for (let index = 0; index < out.length && this.#left > 0; index++) out[index] = Math.round(this.#sample());
+    return out;
+  }
+
+  #sample(): number {
+    const first = Math.sin((2 * Math.PI * this.#hz * this.#phase) / this.#rate);
+    const second = this.#second ? Math.sin((2 * Math.PI * this.#second * this.#phase) / this.#rate) : 0;
+    this.#left--;
+    this.#phase++;
+    return (first + second) * (this.#second ? 5000 : 8000);
   }
 
   heard(payload: Uint8Array): void {
     this.packets++;
     for (const byte of payload) {
       this.#recent[this.#position] = decodeMulaw(byte);
-      this.#position = (this.#position + 1) % WINDOW;
+      this.#position = (this.#position + 1) % this.#window;
       this.#filled++;
     }
     this.#tell();
@@ -53,7 +71,7 @@ export class Line {
     this.packets++;
     for (const sample of pcm) {
       this.#recent[this.#position] = sample;
-      this.#position = (this.#position + 1) % WINDOW;
+      this.#position = (this.#position + 1) % this.#window;
       this.#filled++;
     }
     this.#tell();
@@ -73,23 +91,23 @@ export class Line {
 
   /** Share of the last 100 ms that is this tone, 0 to 1; 0 when it is quiet. */
   share(hz: number): number {
-    if (this.#filled < WINDOW) return 0;
+    if (this.#filled < this.#window) return 0;
     let [energy, real, imaginary] = [0, 0, 0];
-    for (let index = 0; index < WINDOW; index++) {
-      const sample = this.#recent[(this.#position + index) % WINDOW] ?? 0;
+    for (let index = 0; index < this.#window; index++) {
+      const sample = this.#recent[(this.#position + index) % this.#window] ?? 0;
       energy += sample * sample;
-      real += sample * Math.cos((2 * Math.PI * hz * index) / RATE);
-      imaginary += sample * Math.sin((2 * Math.PI * hz * index) / RATE);
+      real += sample * Math.cos((2 * Math.PI * hz * index) / this.#rate);
+      imaginary += sample * Math.sin((2 * Math.PI * hz * index) / this.#rate);
     }
-    if (energy / WINDOW < 10_000) return 0;
-    return (2 * (real * real + imaginary * imaginary)) / (WINDOW * energy);
+    if (energy / this.#window < 10_000) return 0;
+    return (2 * (real * real + imaginary * imaginary)) / (this.#window * energy);
   }
 
   /** True when the last 100 ms hold nothing above comfort noise. */
   get quiet(): boolean {
     let energy = 0;
     for (const sample of this.#recent) energy += sample * sample;
-    return this.#filled >= WINDOW && energy / WINDOW < 10_000;
+    return this.#filled >= this.#window && energy / this.#window < 10_000;
   }
 
   /** Resolves when `condition` holds, looked at with every packet. */

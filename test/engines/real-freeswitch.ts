@@ -15,12 +15,16 @@ import { Wire } from "./cut.ts";
 import { callerOf } from "./real-caller.ts";
 import { SipPhone } from "./sip-phone.ts";
 
-// Whatever is dialled is the agent's, but "alaw" takes A-law alone; and the target "sales" is a tone.
+// Whatever is dialled is the agent's, but "alaw" takes A-law alone, and "kept" waits; the target "sales" is a tone.
 const dialplan = `
 <context name="test">
   <extension name="sales"><condition field="destination_number" expression="^sales$">
     <action application="answer"/>
     <action application="playback" data="tone_stream://%(30000,0,${SALES_HZ})"/>
+  </condition></extension>
+  <extension name="kept"><condition field="destination_number" expression="^kept$">
+    <action application="answer"/>
+    <action application="park"/>
   </condition></extension>
   <extension name="alaw"><condition field="destination_number" expression="^alaw$">
     <action application="set" data="sidetone_codecs=PCMA"/>
@@ -63,7 +67,7 @@ export class RealFreeswitch implements EngineHarness {
       sounds: this.#prompts,
       globals: { sidetone_target_sales: "loopback/sales/test" },
       dialplan,
-      trunkSettings: { context: "test" },
+      trunkSettings: { context: "test", "inbound-codec-prefs": "PCMU,PCMA,G722,L16@16000h" },
     });
     if (this.#pbx.attached) await this.#standInForSales(this.#pbx);
     this.#wire = new Wire(this.#pbx.ports.esl);

@@ -1,6 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
+import { alaw } from "../../src/audio/g711.ts";
 import { Line } from "./line.ts";
+import { decodeMulaw } from "./mulaw.ts";
+
+/** "g722" says and hears nothing; "l16" is linear at 16 kHz, and so is the line then. */
+export type PhoneCodec = "ulaw" | "alaw" | "g722" | "l16";
+
+const CODECS: Readonly<Record<PhoneCodec, { readonly type: number; readonly rtpmap: string }>> = {
+  ulaw: { type: 0, rtpmap: "PCMU/8000" },
+  alaw: { type: 8, rtpmap: "PCMA/8000" },
+  g722: { type: 9, rtpmap: "G722/8000" },
+  l16: { type: 96, rtpmap: "L16/16000" },
+};
 
 /** As much SIP over UDP as it takes to ring a real PBX: one call, no registration, no authentication. Loopback only. */
 export interface PhoneOptions {
@@ -8,7 +20,7 @@ export interface PhoneOptions {
   readonly from: string;
   readonly fromName: string;
   readonly to: string;
-  readonly codec: "ulaw" | "g722";
+  readonly codec: PhoneCodec;
   /** Extra SIP headers of the INVITE, whole lines. */
   readonly headers?: readonly string[];
   /** The phone's own address, by which the PBX tells which kind of line this is. */
@@ -44,6 +56,9 @@ export class SipPhone {
   #timer: NodeJS.Timeout | undefined;
   #resolveAnswer: (status: number) => void = () => {};
   #resolveEnd: () => void = () => {};
+  #codec: PhoneCodec;
+  /** What the PBX has told of a transfer: "SIP/2.0 200 OK" and the like. */
+  readonly notified: string[] = [];
   #closed = false;
   #inviting = false;
   #inviteSequence = 0;
@@ -59,7 +74,8 @@ export class SipPhone {
     this.#pbx = options.pbx ?? PBX;
     this.#sip = sip;
     this.#rtp = rtp;
-    this.line = new Line();
+    this.#codec = options.codec;
+    this.line = new Line(options.codec === "l16" ? 16_000 : 8000);
     this.answered = new Promise((resolve) => {
       this.#resolveAnswer = resolve;
     });
@@ -83,6 +99,21 @@ export class SipPhone {
 
   unhold(): void {
     this.#reinvite("sendrecv");
+  }
+
+  /** A re-INVITE that offers this codec alone. */
+  changeCodec(codec: "ulaw" | "alaw"): void {
+    this.#codec = codec;
+    this.#reinvite("sendrecv");
+  }
+
+  /** Asks the PBX to send its other party to `target` (RFC 3515); with `replaces` into the place of another call of ours (RFC 3891). */
+  refer(target: string, replaces?: SipPhone): void {
+    const { port, from, host } = this.#options;
+    const other = replaces && `${replaces.#call};to-tag=${replaces.#toTag};from-tag=${replaces.#fromTag}`;
+    const query = other === undefined ? "" : `?Replaces=${encodeURIComponent(other)}`;
+    const referTo = `Refer-To: <sip:${target}@${this.#pbx}:${port}${query}>`;
+    this.#send("REFER", "", [referTo, `Referred-By: <sip:${from}@${host}>`]);
   }
 
   // One at a time (RFC 3261, 14.1): a second INVITE before the answer to the first is refused.
@@ -132,7 +163,7 @@ export class SipPhone {
 
   #sdp(direction: string): string {
     const { port } = this.#rtp.address();
-    const g722 = this.#options.codec === "g722";
+    const { type, rtpmap } = CODECS[this.#codec];
     const events = this.#options.inbandOnly ? "" : ` ${EVENT_PAYLOAD}`;
     return [
       "v=0",
@@ -140,8 +171,8 @@ export class SipPhone {
       "s=-",
       `c=IN IP4 ${this.#options.host}`,
       "t=0 0",
-      `m=audio ${port} RTP/AVP ${g722 ? 9 : 0}${events}`,
-      g722 ? "a=rtpmap:9 G722/8000" : "a=rtpmap:0 PCMU/8000",
+      `m=audio ${port} RTP/AVP ${type}${events}`,
+      `a=rtpmap:${type} ${rtpmap}`,
       ...(events ? [`a=rtpmap:${EVENT_PAYLOAD} telephone-event/8000`, `a=fmtp:${EVENT_PAYLOAD} 0-16`] : []),
       "a=ptime:20",
       `a=${direction}`,
@@ -204,6 +235,7 @@ export class SipPhone {
     const type = invite ? [contact, "Content-Type: application/sdp"] : [];
     const answer = ["SIP/2.0 200 OK", ...headers, ...type, `Content-Length: ${Buffer.byteLength(body)}`, "", body];
     this.#sip.send(answer.join("\r\n"), this.#options.port, this.#pbx);
+    if (text.startsWith("NOTIFY")) this.notified.push(text.slice(text.indexOf("\r\n\r\n")).trim());
     if (text.startsWith("BYE")) this.#resolveEnd();
   }
 
@@ -213,7 +245,7 @@ export class SipPhone {
   }
 
   #tick(): void {
-    this.#timestamp += 160;
+    this.#timestamp += this.#codec === "l16" ? 320 : 160;
     const event = this.#event.shift();
     if (event) {
       const first = this.#eventAt === 0;
@@ -223,10 +255,19 @@ export class SipPhone {
       return;
     }
     const talking = this.line.talking;
-    const ulaw = this.#options.codec === "ulaw";
-    const payload = ulaw ? this.line.next() : Buffer.alloc(160, 0xfa);
-    const packet = { type: ulaw ? 0 : 9, payload, marker: false, timestamp: this.#timestamp };
+    const { type } = CODECS[this.#codec];
+    const packet = { type, payload: this.#sound(), marker: false, timestamp: this.#timestamp };
     if (!this.silent || talking) this.#packet(packet);
+  }
+
+  /** The next 20 ms, as the codec has them. */
+  #sound(): Buffer {
+    if (this.#codec === "ulaw") return this.line.next();
+    if (this.#codec === "g722") return Buffer.alloc(160, 0xfa);
+    if (this.#codec === "l16") return Buffer.from(this.line.nextSamples().buffer).swap16();
+    const coded = Buffer.alloc(160);
+    alaw.encode(Int16Array.from(this.line.next(), decodeMulaw), coded);
+    return coded;
   }
 
   #packet(packet: { type: number; payload: Uint8Array; marker: boolean; timestamp: number }): void {
@@ -243,10 +284,20 @@ export class SipPhone {
   #onRtp(data: Buffer): void {
     const type = (data[1] ?? 0) & 0x7f;
     if (type === EVENT_PAYLOAD) this.line.heardEvent(data.subarray(12), data.readUInt32BE(4));
-    else if (type === 0) this.line.heard(data.subarray(12));
+    else if (type === CODECS.ulaw.type) this.line.heard(data.subarray(12));
+    else if (type === CODECS.alaw.type) this.line.heardSamples(fromAlaw(data.subarray(12)));
+    else if (type === CODECS.l16.type) this.line.heardSamples(fromNetwork(data.subarray(12)));
     else this.line.heardOther();
   }
 }
+
+function fromAlaw(coded: Uint8Array): Int16Array {
+  const pcm = new Int16Array(coded.length);
+  alaw.decode(coded, pcm);
+  return pcm;
+}
+
+const fromNetwork = (data: Buffer): Int16Array => new Int16Array(Uint8Array.from(Buffer.from(data).swap16()).buffer);
 
 async function bound(host: string): Promise<Socket> {
   const socket = createSocket("udp4");

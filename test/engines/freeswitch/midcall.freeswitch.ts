@@ -1,15 +1,19 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { MediaStream } from "../../../src/audio/stream.ts";
+import { systemClock } from "../../../src/base/clock.ts";
 import type { Leg } from "../../../src/call/engine.ts";
 import { type Running, until, watchEngine } from "../asterisk/support.ts";
 import { MENU_HZ, SALES_HZ } from "../contract.ts";
+import { Line } from "../line.ts";
 import { RealFreeswitch } from "../real-freeswitch.ts";
-import { SipPhone } from "../sip-phone.ts";
+import { type PhoneOptions, SipPhone } from "../sip-phone.ts";
 
 // What people do to a call in the middle of it, while it is lent, on a real FreeSWITCH.
 const AGENT_HZ = 440;
 const CALLER_HZ = 700;
 const OTHER_HZ = 1200;
+/** No G.711 carries it. */
+const WIDE_HZ = 5500;
 /** Longer than any timer that could pull the caller away. */
 const LONG_PACKETS = 160;
 
@@ -32,28 +36,35 @@ afterEach(async () => {
 interface Talk {
   readonly phone: SipPhone;
   readonly leg: Leg;
+  readonly media: MediaStream;
+}
+
+/** A phone that has called somebody and was answered. */
+async function dialled(wishes: Partial<PhoneOptions> = {}): Promise<SipPhone> {
+  const { trunkHost, ports } = pbx.pbx;
+  const to = { port: ports.trunk, host: trunkHost, pbx: trunkHost, to: pbx.number };
+  const phone = await SipPhone.dial({ ...to, from: "100", fromName: "Ann", codec: "ulaw", ...wishes });
+  phones.push(phone);
+  expect(await phone.answered).toBe(200);
+  return phone;
 }
 
 /** A caller who hears an agent that never pauses. */
-async function talking(): Promise<Talk> {
+async function talking(wishes: Partial<PhoneOptions> = {}): Promise<Talk> {
   const next = desk.nextLeg();
-  const { trunkHost, ports } = pbx.pbx;
-  const to = { port: ports.trunk, host: trunkHost, pbx: trunkHost, to: pbx.number };
-  const phone = await SipPhone.dial({ ...to, from: "100", fromName: "Ann", codec: "ulaw" });
-  phones.push(phone);
-  expect(await phone.answered).toBe(200);
+  const phone = await dialled(wishes);
   const leg = await next;
   const media = await leg.openMedia();
   void speakForEver(media, leg.signal);
   await hears(phone, AGENT_HZ, "the agent");
-  return { phone, leg };
+  return { phone, leg, media };
 }
 
-async function speakForEver(media: MediaStream, signal: AbortSignal): Promise<void> {
+async function speakForEver(media: MediaStream, signal: AbortSignal, hz = AGENT_HZ): Promise<void> {
   const samples = media.rate / 50;
   for (let at = 0; !signal.aborted; at += samples) {
     const pcm = Int16Array.from({ length: samples }, (_, index) =>
-      Math.round(8000 * Math.sin((2 * Math.PI * AGENT_HZ * (at + index)) / media.rate)),
+      Math.round(8000 * Math.sin((2 * Math.PI * hz * (at + index)) / media.rate)),
     );
     // The wait ends with the call.
     if (!media.write({ pcm, rate: media.rate })) await media.room(signal).catch(() => {});
@@ -67,6 +78,27 @@ const packets = ({ line }: SipPhone, count: number): Promise<void> => {
   const until = line.packets + count;
   return line.until(() => line.packets >= until, `${count} packets more`, 8000);
 };
+
+/** Resolves when the agent hears this tone. */
+function agentHears({ media }: Talk, hz: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const line = new Line(media.rate === 16_000 ? 16_000 : 8000);
+  media.onFrame(({ pcm }) => {
+    line.heardSamples(pcm);
+    if (line.share(hz) > 0.9) resolve();
+  });
+  return promise;
+}
+
+/** Both directions, as at the beginning. */
+async function bothHear(talk: Talk, hz: number): Promise<void> {
+  const heard = agentHears(talk, hz);
+  talk.phone.line.say(hz, 5000);
+  await Promise.all([heard, hears(talk.phone, AGENT_HZ, "the agent")]);
+}
+
+const channelOf = async (from: string): Promise<string> =>
+  new RegExp(`([0-9a-f-]{36}),inbound,[^\\n]*/${from}@`).exec(await pbx.pbx.cli("show channels"))?.[1] ?? "";
 
 const released = (leg: Leg): Promise<void> => until(() => leg.signal.aborted, "the end of the leg");
 
@@ -90,5 +122,103 @@ describe("a lent call", () => {
     await packets(first.phone, LONG_PACKETS);
     expect(first.phone.line.share(OTHER_HZ)).toBeGreaterThan(0.9);
     expect(second.phone.line.share(CALLER_HZ)).toBeGreaterThan(0.9);
+  });
+
+  test("whose caller changes to another codec goes on: both hear each other", async () => {
+    const talk = await talking();
+    await bothHear(talk, CALLER_HZ);
+    talk.phone.changeCodec("alaw");
+    await packets(talk.phone, 60);
+    await bothHear(talk, OTHER_HZ);
+    expect(talk.leg.signal.aborted).toBe(false);
+  });
+
+  test.each([
+    ["with music", true],
+    ["in silence, without a packet", false],
+  ])("that is held for long %s comes back as it was", { timeout: 30_000 }, async (_, music) => {
+    const talk = await talking();
+    talk.phone.hold();
+    talk.phone.silent = !music;
+    if (music) talk.phone.line.say(OTHER_HZ, 60_000);
+    else talk.phone.line.say(0, 0);
+    // Longer than any limit on how old sound may be, and than the timer that pulls calls away.
+    await systemClock.sleep(4000);
+    expect(talk.leg.signal.aborted).toBe(false);
+    talk.phone.silent = false;
+    talk.phone.unhold();
+    await bothHear(talk, CALLER_HZ);
+  });
+
+  test("whose caller's phone asks for a transfer of it, which has nobody to be transferred, goes on", async () => {
+    const talk = await talking();
+    talk.phone.refer("sales");
+    await until(() => talk.phone.notified.length > 0, "an answer to the transfer");
+    await bothHear(talk, CALLER_HZ);
+  });
+
+  test("wideband stays wideband: what only 16 kHz can carry is heard on both sides", async () => {
+    const next = desk.nextLeg();
+    const phone = await dialled({ codec: "l16" });
+    const leg = await next;
+    const media = await leg.openMedia();
+    expect(media.rate).toBe(16_000);
+    void speakForEver(media, leg.signal, WIDE_HZ);
+    await hears(phone, WIDE_HZ, "the agent");
+    const heard = agentHears({ phone, leg, media }, WIDE_HZ + 700);
+    phone.line.say(WIDE_HZ + 700, 5000);
+    await heard;
+  });
+
+  test.each([
+    [
+      'Zoë \\"Ann\\", O\'Hara; $\\{system touch /tmp/sidetone-pwned}',
+      'Zoë "Ann", O\'Hara; $\\{system touch /tmp/sidetone-pwned}',
+    ],
+    ["李小龙, <b>", "李小龙, <b>"],
+    ["%0d%0aX-Evil: 1", undefined],
+  ])("whose caller calls himself %s is as any other", async (fromName, told) => {
+    const talk = await talking({ fromName });
+    if (told !== undefined) expect(talk.leg.fromName.replaceAll("\\", "")).toBe(told.replaceAll("\\", ""));
+    expect(talk.leg.fromName).not.toMatch(/\p{Cc}/u);
+    await talk.leg.giveBack({ next: "transfer", target: "sales" });
+    await hears(talk.phone, SALES_HZ, "sales");
+  });
+});
+
+describe("a colleague who has the caller", () => {
+  /** The caller and a colleague's phone, joined. */
+  async function joined(): Promise<{ caller: SipPhone; colleague: SipPhone }> {
+    const caller = await dialled({ to: "kept", from: "801" });
+    const colleague = await dialled({ to: "kept", from: "802" });
+    await expect.poll(() => channelOf("801")).not.toBe("");
+    await expect.poll(() => channelOf("802")).not.toBe("");
+    expect(await pbx.pbx.cli(`uuid_bridge ${await channelOf("801")} ${await channelOf("802")}`)).toMatch(/^\+OK/);
+    caller.line.say(CALLER_HZ, 20_000);
+    await hears(colleague, CALLER_HZ, "the caller");
+    return { caller, colleague };
+  }
+
+  test("transfers him to the agent, blindly: the agent and he hear each other", async () => {
+    const { caller, colleague } = await joined();
+    const next = desk.nextLeg();
+    colleague.refer(pbx.number);
+    const leg = await next;
+    const media = await leg.openMedia();
+    const heard = agentHears({ phone: caller, leg, media }, CALLER_HZ);
+    void speakForEver(media, leg.signal);
+    await Promise.all([heard, hears(caller, AGENT_HZ, "the agent")]);
+  });
+
+  test("talks to the agent first, and then joins the two: the caller has an agent, or the menu", async () => {
+    const { caller, colleague } = await joined();
+    const asked = await talking({ from: "802" });
+    const next = desk.nextLeg();
+    colleague.refer(pbx.number, asked.phone);
+    const leg = await Promise.race([next, caller.line.until(() => caller.line.share(MENU_HZ) > 0.9, "the menu", 8000)]);
+    if (!leg) return;
+    const media = await leg.openMedia();
+    void speakForEver(media, leg.signal);
+    await hears(caller, AGENT_HZ, "the agent");
   });
 });

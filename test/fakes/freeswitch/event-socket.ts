@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 
 /** What a session of the Event Socket can ask of its FreeSWITCH. */
@@ -31,7 +32,7 @@ const GOODBYE = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.
 /**
  * One session of mod_event_socket, byte by byte as captured (test/fixtures/esl). Facts: only the reply to `connect` and
  * events are URL-encoded; `sendmsg` says +OK when queued; a wrong password is answered, told goodbye and closed; with
- * `linger` a first notice says that the channel is down, and the connection stays.
+ * `linger` a first notice says that the channel is down, and the connection stays; `bgapi` without a Job-UUID is given one.
  */
 export class EventSocket {
   readonly commands: string[] = [];
@@ -122,7 +123,7 @@ export class EventSocket {
     if (!this.#authed) this.#authenticate(verb, words.join(" "));
     else if (verb === "connect" && this.#call) this.#greet(this.#call);
     else if (verb === "api") this.#api(words.join(" "));
-    else if (verb === "bgapi") this.#background(words.join(" "), headers["job-uuid"] ?? "none");
+    else if (verb === "bgapi") this.#background(words.join(" "), headers["job-uuid"] ?? randomUUID());
     else this.#reply(this.#answer(verb, words, headers));
     if (this.#authed && verb === "exit") this.goodbye();
   }
@@ -192,7 +193,7 @@ export class EventSocket {
   }
 
   #background(command: string, id: string): void {
-    this.#reply(`+OK Job-UUID: ${id}`);
+    this.#socket.write(`Content-Type: command/reply\nReply-Text: +OK Job-UUID: ${id}\nJob-UUID: ${id}\n\n`);
     this.event({ name: "BACKGROUND_JOB", headers: { "Job-UUID": id }, body: this.#board.api(command) });
   }
 

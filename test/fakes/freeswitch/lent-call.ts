@@ -143,7 +143,20 @@ export class LentCall implements Controlled {
     }
     if (application.endsWith("start_dtmf")) this.detects = true;
     else if (application === "hangup") systemClock.after(20, () => this.hangUp());
+    else if (application === "set") this.#set(headers);
     else this.sound.sendmsg(headers);
+  }
+
+  /** An application that is through at once. Whoever gave the message an `Event-UUID` finds it in the event as `Application-UUID`. */
+  #set(headers: Readonly<Record<string, string>>): void {
+    const argument = headers["execute-app-arg"] ?? "";
+    const [name = "", ...value] = argument.split("=");
+    this.variables.set(name, value.join("="));
+    this.tell("CHANNEL_EXECUTE_COMPLETE", {
+      Application: "set",
+      "Application-Data": argument,
+      "Application-UUID": headers["event-uuid"] ?? "",
+    });
   }
 
   data(): Readonly<Record<string, string>> {
