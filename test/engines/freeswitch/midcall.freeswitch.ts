@@ -60,14 +60,20 @@ async function talking(wishes: Partial<PhoneOptions> = {}): Promise<Talk> {
   return { phone, leg, media };
 }
 
+const roomIn = (media: MediaStream, signal: AbortSignal): Promise<boolean> =>
+  media.room(signal).then(
+    () => true,
+    () => false,
+  );
+
 async function speakForEver(media: MediaStream, signal: AbortSignal, hz = AGENT_HZ): Promise<void> {
   const samples = media.rate / 50;
   for (let at = 0; !signal.aborted; at += samples) {
     const pcm = Int16Array.from({ length: samples }, (_, index) =>
       Math.round(8000 * Math.sin((2 * Math.PI * hz * (at + index)) / media.rate)),
     );
-    // The wait ends with the call.
-    if (!media.write({ pcm, rate: media.rate })) await media.room(signal).catch(() => {});
+    // The wait ends with the call, or before it when its sound is stopped.
+    if (!media.write({ pcm, rate: media.rate }) && !(await roomIn(media, signal))) return;
   }
 }
 
@@ -173,7 +179,8 @@ describe("a lent call", () => {
   test.each([
     [
       'Zoë \\"Ann\\", O\'Hara; $\\{system touch /tmp/sidetone-pwned}',
-      'Zoë "Ann", O\'Hara; $\\{system touch /tmp/sidetone-pwned}',
+      // FreeSWITCH itself takes the dollar away from what would be a variable.
+      'Zoë "Ann", O\'Hara; %{system touch /tmp/sidetone-pwned}',
     ],
     ["李小龙, <b>", "李小龙, <b>"],
     ["%0d%0aX-Evil: 1", undefined],

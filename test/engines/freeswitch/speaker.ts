@@ -9,7 +9,12 @@ export async function speakForEver(media: MediaStream, signal: AbortSignal): Pro
     const pcm = Int16Array.from({ length: samples }, (_, index) =>
       Math.round(8000 * Math.sin((2 * Math.PI * AGENT_HZ * (frame * samples + index)) / media.rate)),
     );
-    // The wait ends with the call.
-    if (!media.write({ pcm, rate: media.rate })) await media.room(signal).catch(() => {});
+    if (media.write({ pcm, rate: media.rate })) continue;
+    // The wait ends with the call, or before it when its sound is stopped.
+    try {
+      await media.room(signal);
+    } catch {
+      return;
+    }
   }
 }
