@@ -97,7 +97,13 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   const { clock, log, crew } = parts;
   const metrics = createMetrics(crew && config.workers > 1 ? crew.slot : undefined);
   if (parts.logSink) parts.logSink.onFailure = () => metrics.logFailures.inc();
-  const records = openRecords({ ...config.records, clock, log, onFailure: () => metrics.recordFailures.inc() });
+  const records = openRecords({
+    dir: config.records.dir,
+    keepDays: { ...config.records.keepDays, memories: config.memory?.keepDays },
+    clock,
+    log,
+    onFailure: () => metrics.recordFailures.inc(),
+  });
   const live = createLiveCalls({ clock });
   const context = { context: { clock, log, cacheDir: config.cacheDir }, log, metrics, hintsOf: parts.hintsOf };
   let generation: Generation = createGeneration(config, context);
@@ -105,7 +111,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   const journal = new JournalFolder({ dir, fsync, secret, clock, log, onFailure: () => metrics.journalFailures.inc() });
   const callers = new Callers({ clock, log, tell: (caller) => crew?.tellCaller(caller) });
   const desk = new Desk({
-    ...{ clock, log, metrics, live, store: records, journal, generation: () => generation, callers },
+    ...{ clock, log, metrics, live, store: records, memories: records, journal, generation: () => generation, callers },
     ...(crew && { allCalls: () => crew.siblings.calls, onCount: crew.onCount }),
   });
   const http = openHttp({ connectMs: WEBHOOK_CONNECT_MS });

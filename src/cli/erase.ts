@@ -1,10 +1,13 @@
 import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
+import { callerNumber, plainNumber } from "../call/number.ts";
 import { catalogue } from "../config/catalogue.ts";
+import type { Config } from "../config/config.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { databaseFile, openDatabase, openReading } from "../store/database.ts";
-import { type Erased, eraseNumber, plainNumber } from "../store/erase.ts";
+import { type Erased, eraseNumber } from "../store/erase.ts";
 import { type ErasedJournals, eraseJournals } from "../store/erase-journals.ts";
+import { eraseMemories } from "../store/memories.ts";
 import { storeError } from "./cdr.ts";
 import { CommandError, EXIT, EXIT_HELP } from "./exit.ts";
 import { configOption } from "./run.ts";
@@ -40,7 +43,7 @@ export function addEraseCommand(program: Command): void {
 async function erase({ number, json = false, config: file }: Options): Promise<number> {
   if (!/\w/.test(plainNumber(number))) throw new CommandError("--number wants a number.", EXIT.usage);
   const config = loadConfig(findConfigFile(file), { catalogue, env: process.env });
-  const erased = await eraseIn(config.records.dir, number);
+  const erased = await eraseIn(config, number);
   const journals = await eraseJournals(config.journal, { number, nowMs: systemClock.wall(), up: erased.up > 0 });
   process.stdout.write(
     json ? `${JSON.stringify({ ...erased, journals })}\n` : erasedText(erased, number) + journalsText(journals),
@@ -48,7 +51,7 @@ async function erase({ number, json = false, config: file }: Options): Promise<n
   return erased.failed.length > 0 || erased.up > 0 ? EXIT.fault : EXIT.fine;
 }
 
-async function eraseIn(dir: string, number: string): Promise<Erased> {
+async function eraseIn({ records: { dir }, memory }: Config, number: string): Promise<Erased & { memories: number }> {
   try {
     // Where there is nothing, nothing is made either.
     const there = openReading(dir);
@@ -56,7 +59,9 @@ async function eraseIn(dir: string, number: string): Promise<Erased> {
     there.close();
     const database = openDatabase(dir);
     try {
-      return await eraseNumber(database, dir, number);
+      const known = callerNumber(number, memory ?? { trunkPrefix: "" });
+      const memories = await eraseMemories(database.db, [plainNumber(number), ...(known === undefined ? [] : [known])]);
+      return { ...(await eraseNumber(database, dir, number)), memories };
     } finally {
       database.close();
     }
@@ -68,12 +73,13 @@ async function eraseIn(dir: string, number: string): Promise<Erased> {
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
 /** What was removed, what was not, and what to do about it. */
-export function erasedText(erased: Erased, number: string): string {
-  const { records, turns, lines, recordings, missing, diversions, up, failed, similar, aside } = erased;
+export function erasedText(erased: Erased & { readonly memories?: number }, number: string): string {
+  const { records, turns, lines, recordings, missing, diversions, up, failed, similar, aside, memories = 0 } = erased;
   const parts = [
     `${plural(records, "record")} with ${plural(turns, "turn")}`,
     plural(lines, "JSON line"),
     plural(recordings, "recording"),
+    ...(memories > 0 ? [`${plural(memories, "note")} for the next call`] : []),
   ];
   const text = [`Removed of ${number}: ${parts.join(", ")}.`];
   if (missing > 0) text.push(`${plural(missing, "recording was", "recordings were")} gone already.`);

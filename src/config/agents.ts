@@ -18,6 +18,7 @@ interface AgentContext {
   readonly limits: ServiceSettings["limits"] | undefined;
   /** The names of the webhooks. */
   readonly webhooks: readonly string[];
+  readonly tools: ServiceSettings["tools"] | undefined;
   readonly faults: Fault[];
   readonly warnings: Fault[];
 }
@@ -44,6 +45,7 @@ export function readAgent(path: string, stem: string, context: AgentContext): Ag
   const { webhook } = parsed.data;
   const known = { path: ["webhook"], known: context.webhooks, list: "webhooks in sidetone.yaml" };
   if (webhook !== undefined) checkName(webhook, known, read.file, context);
+  checkTools(parsed.data, read.file, context);
   const {
     vad: _vad,
     stt: _stt,
@@ -111,6 +113,14 @@ function checkTargets(settings: AgentSettings, file: YamlFile, context: AgentCon
     if (typeof otherwise === "object")
       named.push({ target: otherwise.transfer, path: ["collectors", name, "otherwise", "transfer"] });
   for (const { target, path } of named) checkName(target, { path, known: targets, list: "targets" }, file, context);
+}
+
+/** Tools that sidetone.yaml has; and in their templates, what they and this agent have. */
+function checkTools({ tools }: AgentSettings, file: YamlFile, context: AgentContext): void {
+  if (!context.tools) return;
+  const known = Object.keys(context.tools);
+  for (const [index, name] of tools.entries())
+    checkName(name, { path: ["tools", index], known, list: "the tools of sidetone.yaml" }, file, context);
 }
 
 /** A name that must stand in a list of names: of targets, of collectors. */

@@ -49,6 +49,7 @@ export interface Config {
   /** Which agent answers a called number. */
   readonly numbers: Readonly<Record<string, string>>;
   readonly providers: Readonly<Record<Stage, Readonly<Record<string, ConfiguredProvider>>>>;
+  readonly tools: ServiceSettings["tools"];
   readonly server: ServiceSettings["server"];
   readonly limits: ServiceSettings["limits"];
   readonly ladder: ServiceSettings["ladder"];
@@ -61,6 +62,7 @@ export interface Config {
   readonly log: ServiceSettings["log"];
   readonly records: ServiceSettings["records"] & { readonly dir: string };
   readonly journal: ServiceSettings["journal"] & { readonly dir: string };
+  readonly memory?: ServiceSettings["memory"];
   readonly recording: ServiceSettings["recording"] & { readonly dir: string };
   /** Where the menu's prompts are. */
   readonly sounds: string;

@@ -53,7 +53,17 @@ export function loadConfig(
   const names: (string | undefined)[] = [];
   const webhooks = Object.keys((service.raw.webhooks as object | null | undefined) ?? {});
   const agents = agentFiles(agentsFolder, { files, file: read.file, faults }).flatMap((file) => {
-    const context = { catalogue, env, files, providers, faults, warnings, limits: service.settings?.limits, webhooks };
+    const context = {
+      catalogue,
+      env,
+      files,
+      providers,
+      faults,
+      warnings,
+      webhooks,
+      limits: service.settings?.limits,
+      tools: service.settings?.tools,
+    };
     const stem = basename(file, extname(file));
     const agent = readAgent(file, stem, context);
     names.push(agent ? agent.name : nameIn(file, stem, files));
@@ -71,6 +81,7 @@ export function loadConfig(
     numbers: byName.numbers,
     defaultAgent,
     providers,
+    tools: settings.tools,
     server: settings.server,
     limits: settings.limits,
     ladder: settings.ladder,
@@ -89,6 +100,7 @@ export function loadConfig(
       ...settings.journal,
       dir: settings.journal.dir ? resolve(folder, settings.journal.dir) : join(stateDir, "journal"),
     },
+    ...(settings.memory && { memory: settings.memory }),
     recording: {
       ...settings.recording,
       dir: settings.recording.dir ? resolve(folder, settings.recording.dir) : join(stateDir, "recordings"),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { whyNoPattern } from "../call/recording-path.ts";
+import { toolSchema } from "../providers/tools/schema.ts";
 import { collectorsSchema, humanSchema } from "./collectors.ts";
 import { nameOf, targetOf, text, whole } from "./names.ts";
 import { outcomeSchema, webhooksSchema } from "./outcome.ts";
@@ -108,6 +109,21 @@ const records = z.strictObject({
     })
     .describe("For how many days something is kept.")
     .prefault({}),
+});
+
+/** Off where it is left out; see docs/tools.md. */
+const memory = z.strictObject({
+  keepDays: whole("Then a note is removed.", 1, 3650).default(180),
+  countryCode: z
+    .string()
+    .regex(/^[1-9]\d{0,2}$/, 'digits, without a plus: "49"')
+    .describe("Of numbers that the PBX writes without one, so that `030…` and `+4930…` are one caller.")
+    .optional(),
+  trunkPrefix: z
+    .string()
+    .regex(/^\d{0,2}$/)
+    .describe("What such a number begins with, and what is left out then.")
+    .default("0"),
 });
 
 /** Another worker goes on with a call by it; see docs/operating.md. */
@@ -244,6 +260,10 @@ export function serviceSchema(engines: EngineSchemas) {
         "Named configurations of providers: `name: {type: …, options}`. Those without need of options can be used by their type alone.",
       )
       .default({}),
+    tools: z
+      .record(nameOf("The name that agent files use."), toolSchema)
+      .describe("What agents may do beyond talking: requests, and the tools of MCP servers. See docs/tools.md.")
+      .default({}),
     server: server.describe("Health, metrics and the API.").prefault({}),
     limits: limits.describe("A limit on everything.").prefault({}),
     ladder: ladder.describe("What happens when a provider is slow or fails. See docs/providers.md.").prefault({}),
@@ -265,6 +285,9 @@ export function serviceSchema(engines: EngineSchemas) {
     journal: journal
       .describe("What is written down of the calls that are up, for the worker that goes on when one dies.")
       .prefault({}),
+    memory: memory
+      .describe("What agents note of callers is kept for their next call, by number. Left out: nothing is.")
+      .optional(),
     recording: recording.describe("What the PBX records. See docs/recording.md.").prefault({}),
     sounds: text(
       "The folder of the menu's prompts, the dialplan's SIDETONE_SOUNDS. Default: `sounds` in stateDir.",
@@ -347,6 +370,10 @@ export function agentSchema(script: z.ZodType) {
       .describe("Where this agent may transfer a call to: `sales` is the dialplan's SIDETONE_TARGET_SALES.")
       .default([]),
     human: humanSchema,
+    memory: z
+      .boolean()
+      .describe("Whether this agent knows and notes what is remembered of callers, where `sidetone.yaml` has `memory`.")
+      .default(true),
     collectors: collectorsSchema
       .describe("Numbers that callers are asked to press: a name, and how. See docs/keypad.md.")
       .default({}),
@@ -356,6 +383,11 @@ export function agentSchema(script: z.ZodType) {
       )
       .optional(),
     webhook: nameOf("Who is told of each call when it is over: one of `webhooks` in sidetone.yaml.").optional(),
+    tools: z
+      .array(nameOf("A tool's name."))
+      .max(50)
+      .describe("Which of the `tools` of `sidetone.yaml` this agent may use.")
+      .default([]),
     prompts: z
       .strictObject({
         noInput: z

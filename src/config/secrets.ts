@@ -27,8 +27,8 @@ export interface Resolved {
 
 /**
  * Secrets come from where secrets are kept: `password: {env: NAME}`, `{file: PATH}` or `{credential: NAME}` (systemd's
- * LoadCredential). Plain text works, and is warned of. The values themselves appear in no message. Those of the providers
- * and webhooks become Keys, which follow their file.
+ * LoadCredential). Plain text works, and is warned of. The values themselves appear in no message. Those of providers,
+ * webhooks and tools become Keys, which follow their file.
  */
 export function resolveSecrets(file: YamlFile, environment: Environment): Resolved {
   const faults: Fault[] = [];
@@ -37,7 +37,7 @@ export function resolveSecrets(file: YamlFile, environment: Environment): Resolv
     list.push({ file: file.path, ...file.placeOf(path), problem: `${name(path)}: ${problem}` });
 
   const secret = (value: unknown, path: Path): unknown => {
-    const keyed = path[0] === "providers" || path[0] === "webhooks";
+    const keyed = ["providers", "webhooks", "tools"].includes(String(path[0]));
     if (typeof value === "string" && value !== "") {
       note(warnings, path, "a secret in clear text; better {env: NAME}, {file: PATH} or {credential: NAME}");
       return keyed ? new Key(value) : value;

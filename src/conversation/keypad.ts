@@ -22,8 +22,8 @@ export interface KeypadOptions {
   readonly signal: AbortSignal;
 }
 
-// A number that was long enough is often followed by the key that ends it all the same.
-const SWALLOW_MS = 2_000;
+// A number that was long enough is often followed by the key that ends it all the same, or by a digit too many.
+const SURPLUS_MS = 1_000;
 const EARLY_MAX = 64;
 
 /** What was pressed; undefined: nothing acceptable, however often it was asked for. */
@@ -40,7 +40,8 @@ export class Keypad {
   #press: ((key: string) => void) | undefined;
   /** Pressed before they were asked for. */
   #early: string[] = [];
-  #swallow: { readonly key: string; readonly untilMs: number } | undefined;
+  /** Until then keys belong to what was taken just now. */
+  #surplusUntil = 0;
   /** A secret was pressed: until the agent speaks again, what follows may belong to it. */
   #guarding = false;
 
@@ -79,9 +80,10 @@ export class Keypad {
       return true;
     }
     if (this.#protected || this.#guarding) return true;
-    const swallow = this.#swallow;
-    this.#swallow = undefined;
-    return swallow?.key === key && this.#options.clock.now() < swallow.untilMs;
+    const now = this.#options.clock.now();
+    if (now >= this.#surplusUntil) return false;
+    this.#surplusUntil = now + SURPLUS_MS;
+    return true;
   }
 
   /** The agent speaks: what is pressed from now on answers that. */
@@ -105,7 +107,7 @@ export class Keypad {
       return undefined;
     } finally {
       if (secure) await this.#release();
-      else this.#swallow = { key: collector.digits.finish, untilMs: this.#options.clock.now() + SWALLOW_MS };
+      this.#surplusUntil = this.#options.clock.now() + SURPLUS_MS;
       this.#early = [];
       this.#collecting = undefined;
     }

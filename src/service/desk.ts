@@ -5,9 +5,11 @@ import { handleCall } from "../call/call.ts";
 import { type Cdr, type CdrStore, summaryOf } from "../call/cdr.ts";
 import type { Leg, Next } from "../call/engine.ts";
 import type { CallJournal } from "../call/journal.ts";
+import type { MemoryStore } from "../call/memory.ts";
 import { converse } from "../conversation/conversation.ts";
 import type { LadderStep } from "../conversation/ladder.ts";
 import { defaultLimits } from "../conversation/limits.ts";
+import { withFacts } from "../conversation/memory.ts";
 import type { LiveCalls } from "../server/live.ts";
 import type { Callers } from "./callers.ts";
 import { connectAhead, rateOfCodec } from "./connect.ts";
@@ -15,6 +17,7 @@ import type { Generation } from "./generation.ts";
 import { begun, cutTurn, takenOver } from "./journalled.ts";
 import { fillOutcome } from "./outcome.ts";
 import { openRecord, type Record, recordRefusal } from "./record.ts";
+import { remembering } from "./remembering.ts";
 
 interface DeskOptions {
   readonly clock: Clock;
@@ -23,6 +26,7 @@ interface DeskOptions {
   readonly live: LiveCalls;
   readonly store: CdrStore;
   readonly journal: CallJournal;
+  readonly memories: MemoryStore;
   readonly generation: () => Generation;
   /** Calls that are up in all workers; undefined: there is only this one. */
   readonly allCalls?: () => number;
@@ -148,7 +152,8 @@ export class Desk {
   }
 }
 
-interface CallOptions extends Pick<DeskOptions, "clock" | "log" | "metrics" | "live" | "store" | "journal"> {
+interface CallOptions
+  extends Pick<DeskOptions, "clock" | "log" | "metrics" | "live" | "store" | "journal" | "memories"> {
   readonly engine: string;
   readonly taken: () => Next | undefined;
 }
@@ -193,10 +198,14 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     filler,
     forCall,
     form,
+    tools,
+    remembers,
     webhook = "",
   } = generation.agentFor(before ? { ...numbersOf(leg), agent: before.agent } : leg);
   const callLog = log.child({ call: leg.id, agent: agent.name });
   const { signal } = leg;
+  const { memory } = generation.config;
+  const caller = remembering(leg, { memory, wanted: remembers, agent: agent.name, store: options.memories, clock });
   const rate = rateOfCodec(leg.codec);
   connectAhead(
     agent,
@@ -221,10 +230,16 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
       // A codec that is not what its name promised.
       if (media.rate !== rate) connectAhead(agent, providers, { rate: media.rate, signal });
       filler.prepare([media.rate], signal).catch((error: unknown) => callLog.debug({ err: error }, "no filler"));
-      const parts = { media, leg, agent, providers, filler, clock, log: callLog, observer, limits, signal };
+      const parts = { media, leg, providers, filler, clock, log: callLog, observer, limits, signal };
       const cut = before && cutTurn(before);
       if (cut) observer.turn(cut);
-      const next = await converse({ ...parts, journal: course, ...(before && { before }) });
+      const next = await converse({
+        ...parts,
+        agent: withFacts(agent, await caller.facts()),
+        tools: (scope) => [...tools(scope), ...caller.tools(scope)],
+        journal: course,
+        ...(before && { before }),
+      });
       if (!signal.aborted) record.agreed();
       return next;
     },

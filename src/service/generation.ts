@@ -9,9 +9,11 @@ import { HUMAN_KEY } from "../conversation/human.ts";
 import { keypadWords } from "../conversation/keypad-words.ts";
 import { type ConversationLimits, defaultLimits } from "../conversation/limits.ts";
 import type { OutcomeForm } from "../conversation/outcome.ts";
+import type { MoreTools } from "../conversation/tools.ts";
 import { warmVoice } from "../conversation/warm.ts";
 import { textsOf } from "../providers/llm/scripted/script.ts";
 import type { ProviderContext } from "../providers/module.ts";
+import { Toolbox } from "../providers/tools/toolbox.ts";
 import { formOf } from "./outcome.ts";
 import { type ForCall, Staff } from "./staff.ts";
 
@@ -25,6 +27,10 @@ export interface StaffedAgent {
   readonly form?: OutcomeForm;
   /** Who is told of them. */
   readonly webhook?: string;
+  /** What it may do beyond what every agent may. */
+  readonly tools: MoreTools;
+  /** It knows and notes what is remembered of callers. */
+  readonly remembers: boolean;
 }
 
 /**
@@ -52,6 +58,8 @@ export interface GenerationOptions {
 export function createGeneration(config: Config, { context, log, metrics, hintsOf }: GenerationOptions): Generation {
   const pool = new Staff(config, { context, metrics });
   const staff = new Map<string, StaffedAgent>();
+  const used = new Set(Object.values(config.agents).flatMap(({ tools }) => tools));
+  const toolbox = new Toolbox({ tools: config.tools, used, clock: context.clock, log });
   const prepared = new AbortController();
   for (const settings of Object.values(config.agents)) {
     const scripted = settings.script === undefined ? [] : hintsOf(settings.script);
@@ -62,7 +70,8 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
     const filler = new Filler({ agent, tts: ahead.tts });
     const { outcome, webhook } = settings;
     const after = { ...(outcome && { form: formOf(outcome) }), ...(webhook !== undefined && { webhook }) };
-    staff.set(settings.name, { agent, forCall, filler, ...after });
+    const more = { tools: toolbox.for(settings.tools), remembers: settings.memory };
+    staff.set(settings.name, { agent, forCall, filler, ...after, ...more });
     prepare({ agent, filler }, ahead, log, prepared.signal);
   }
   const ended = Promise.withResolvers<void>();
@@ -70,7 +79,8 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
   let calls = 0;
   let retired = false;
   const closeWhenIdle = (): void => {
-    if (retired && calls === 0) pool.close(log).then(ended.resolve, ended.reject);
+    if (retired && calls === 0)
+      Promise.all([pool.close(log), toolbox.close()]).then(() => ended.resolve(), ended.reject);
   };
   return {
     config,

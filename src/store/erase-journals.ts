@@ -1,6 +1,6 @@
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { plainNumber } from "./erase.ts";
+import { plainNumber } from "../call/number.ts";
 import { journalsIn } from "./journal-folder.ts";
 import { JournalLines } from "./journal-lines.ts";
 

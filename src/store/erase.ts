@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Kysely } from "kysely";
 import { messageOf } from "../base/errors.ts";
 import type { Cdr } from "../call/cdr.ts";
+import { plainNumber } from "../call/number.ts";
 import type { Database } from "./database.ts";
 import { lineFiles, namesIn, rewriteLines } from "./lines.ts";
 import { isOwnerAlive } from "./owner.ts";
@@ -26,9 +27,6 @@ export interface Erased {
   /** Broken databases that were set aside, and may still hold the caller. */
   readonly aside: readonly string[];
 }
-
-/** "+49 (30) 123-456" and "004930123456" are one number. */
-export const plainNumber = (number: string): string => number.replaceAll(/[\s()./-]/g, "").replace(/^00(?=[1-9])/, "+");
 
 /** So many digits at the end make two numbers similar. */
 const SIMILAR_DIGITS = 7;

@@ -1,4 +1,5 @@
 import type { Cdr, CdrChange, CdrTurn } from "../call/cdr.ts";
+import type { Remembered } from "../call/memory.ts";
 import type { ClaimOptions, Claims, Settled } from "./outbox.ts";
 import type { Expired, KeepDays } from "./retention.ts";
 
@@ -13,6 +14,8 @@ export type ToRecordThread =
   | { readonly type: "change"; readonly handle: number; readonly change: CdrChange; readonly turn?: CdrTurn }
   | { readonly type: "retry" }
   | { readonly type: "closeLost" }
+  | { readonly type: "remember"; readonly number: string; readonly agent: string; readonly text: string }
+  | { readonly type: "recall"; readonly number: string; readonly days: number }
   | { readonly type: "expire"; readonly keepDays: KeepDays }
   | { readonly type: "claim"; readonly options: Omit<ClaimOptions, "owner" | "nowMs"> }
   | { readonly type: "settle"; readonly seq: number; readonly settled: Settled };
@@ -25,6 +28,7 @@ export type FromRecordThread =
       /** Records that wait for the disk. */
       readonly waiting: number;
       readonly lost?: number;
+      readonly recalled?: readonly Remembered[];
       readonly expired?: Expired;
       readonly claims?: Claims;
     }

@@ -1,8 +1,10 @@
 import { type Cdr, type CdrChange, type CdrTurn, isComplete } from "../call/cdr.ts";
+import type { Remembered } from "../call/memory.ts";
 import { continued, type Place, placeFor, saveCall, saveProgress, takeOver } from "./calls.ts";
 import { type Database, isCorrupt, openDatabase, setAside } from "./database.ts";
 import { removeLine, writeLine, writeMissingLines } from "./lines.ts";
 import { closeLost } from "./lost.ts";
+import { recall, remember } from "./memories.ts";
 import { type ClaimOptions, type Claims, claim, type Settled, settle } from "./outbox.ts";
 import { type Expired, expire, type KeepDays } from "./retention.ts";
 
@@ -30,6 +32,7 @@ interface Held {
 
 /** Complete records that wait for a disk which does not take them. */
 const WAITING_MAX = 1000;
+const DAY_MS = 86_400_000;
 
 /**
  * Keeps the records of the calls that are up, and writes them as they grow. What the disk does not take now is kept and
@@ -104,6 +107,16 @@ export class RecordBook {
 
   async settle(seq: number, settled: Settled): Promise<void> {
     await this.#writing(({ db }) => settle(db, seq, settled));
+  }
+
+  async remember({ number, agent, text }: { number: string; agent: string; text: string }): Promise<void> {
+    const at = new Date(this.#options.wall()).toISOString();
+    await this.#writing(({ db }) => remember(db, { number, agent, text, at }));
+  }
+
+  async recall({ number, days }: { number: string; days: number }): Promise<readonly Remembered[]> {
+    const since = new Date(this.#options.wall() - days * DAY_MS).toISOString();
+    return await this.#writing(({ db }) => recall(db, number, since));
   }
 
   close(): void {

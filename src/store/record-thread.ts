@@ -18,7 +18,7 @@ const book = new RecordBook({
 
 async function run(
   job: ToRecordThread,
-): Promise<Pick<Extract<FromRecordThread, { type: "done" }>, "lost" | "expired" | "claims">> {
+): Promise<Pick<Extract<FromRecordThread, { type: "done" }>, "lost" | "expired" | "claims" | "recalled">> {
   switch (job.type) {
     case "open":
       await book.open(job.handle, job.cdr);
@@ -36,6 +36,11 @@ async function run(
     case "settle":
       await book.settle(job.seq, job.settled);
       return {};
+    case "remember":
+      await book.remember(job);
+      return {};
+    case "recall":
+      return { recalled: await book.recall(job) };
     case "expire":
       return { expired: await book.expire(job.keepDays, () => nextMacrotask()) };
   }

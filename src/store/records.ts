@@ -4,6 +4,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Cdr, CdrChange, CdrEntry, CdrStore, CdrTurn } from "../call/cdr.ts";
+import type { MemoryStore, Remembered } from "../call/memory.ts";
 import { expireRegularly } from "./expiry.ts";
 import type { ClaimOptions, Claims, Settled } from "./outbox.ts";
 import { ownerOf } from "./owner.ts";
@@ -27,7 +28,7 @@ export interface Outbox {
 }
 
 /** The call records of this process: a thread writes them. */
-export interface Records extends CdrStore {
+export interface Records extends CdrStore, MemoryStore {
   /** Resolves when the disk took, or refused, its first word: from here on a record is on the disk in a moment. */
   readonly ready: Promise<void>;
   readonly outbox: Outbox;
@@ -68,6 +69,8 @@ export function openRecords(options: RecordsOptions): Records {
       scribe.post({ type: "open", handle, cdr });
       return entryOf(scribe, handle, known, () => records.onComplete());
     },
+    recall: (number) => scribe.recall(number, keepDays.memories ?? 0),
+    remember: (number, note) => void scribe.post({ type: "remember", number, ...note }),
     async close() {
       expiring.cancel();
       await scribe.close();
@@ -142,6 +145,11 @@ class Scribe {
     this.#thread?.ref();
     this.#thread?.postMessage(job);
     return true;
+  }
+
+  /** What the thread finds, after all that it was given before. Nothing, where it cannot be asked. */
+  async recall(number: string, days: number): Promise<readonly Remembered[]> {
+    return (await this.ask({ type: "recall", number, days }))?.recalled ?? [];
   }
 
   /** Undefined: the disk did not do it. */

@@ -2,6 +2,7 @@ import { unlinkSync } from "node:fs";
 import type { Kysely } from "kysely";
 import type { Cdr } from "../call/cdr.ts";
 import { lineFiles, rewriteLines } from "./lines.ts";
+import { expireMemories } from "./memories.ts";
 import { removeRecording } from "./recordings.ts";
 import type { Tables } from "./schema.ts";
 
@@ -10,6 +11,8 @@ export interface KeepDays {
   readonly records: number;
   readonly transcripts: number;
   readonly recordings: number;
+  /** Notes of callers. Absent: they are nobody's business any more. */
+  readonly memories?: number | undefined;
 }
 
 export interface Expired {
@@ -39,6 +42,7 @@ export async function expire(
   const recordings = await expireRecordings(db, [cutOf(nowMs, keepDays.recordings), recordsCut], pause);
   const transcripts = await expireWords(db, cutOf(nowMs, keepDays.transcripts), pause);
   const records = await expireRecords(db, recordsCut, pause);
+  await expireMemories(db, cutOf(nowMs, keepDays.memories ?? 0));
   await expireLines(db, dir, { records: recordsCut, transcripts: cutOf(nowMs, keepDays.transcripts) });
   return { records, transcripts, ...recordings };
 }

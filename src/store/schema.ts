@@ -64,8 +64,19 @@ export interface OutboxTable {
   leased_until: number;
 }
 
+/** What was noted of callers, for their next call. */
+export interface MemoriesTable {
+  id: Generated<number>;
+  /** In its one form; see call/number.ts. */
+  number: string;
+  agent: string;
+  text: string;
+  at: string;
+}
+
 export interface Tables {
   calls: CallsTable;
+  memories: MemoriesTable;
   turns: TurnsTable;
   outbox: OutboxTable;
 }
@@ -131,6 +142,14 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX outbox_by_webhook ON outbox (webhook, seq);
   CREATE INDEX outbox_by_call ON outbox (call);`,
+  `CREATE TABLE memories (
+    id INTEGER PRIMARY KEY,
+    number TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    text TEXT NOT NULL,
+    at TEXT NOT NULL
+  );
+  CREATE INDEX memories_by_number ON memories (number, id);`,
 ];
 
 /** Brings the database to the last schema. Two processes may do it at once: the second finds it done. Throws an OutsideError "newer" for one from a later version. */

@@ -16,7 +16,7 @@ describe("a bad sidetone.yaml says what is wrong, where, and what is allowed", (
     {
       what: "a key nobody knows",
       text: service("zebra: 1\n"),
-      says: 'sidetone.yaml:6:1: unknown key "zebra" at the top; allowed here: engines, agents, defaultAgent, providers, server, limits, ladder, webhooks, turnModel, workers, supervisor, log, records, journal, recording, sounds, stateDir, cacheDir',
+      says: 'sidetone.yaml:6:1: unknown key "zebra" at the top; allowed here: engines, agents, defaultAgent, providers, tools, server, limits, ladder, webhooks, turnModel, workers, supervisor, log, records, journal, memory, recording, sounds, stateDir, cacheDir',
     },
     {
       what: "text for a number",

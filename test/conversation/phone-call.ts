@@ -34,6 +34,8 @@ export class PhoneCall {
   readonly callerWords: string[] = [];
   readonly turns: Turn[] = [];
   readonly bargeIns: number[] = [];
+  /** Where the record takes notes. */
+  note: ((text: string) => boolean) | undefined;
   /** The keys that went on record. */
   readonly keys: string[] = [];
   /** What the agent may do beyond what every agent may. */
@@ -73,6 +75,7 @@ export class PhoneCall {
         bargeIn: (ms) => void this.bargeIns.push(ms),
         turn: (turn) => void this.turns.push(turn),
         key: (digit) => void this.keys.push(digit),
+        ...(this.note && { note: this.note }),
         usage: (usage) => void this.usage.push(usage),
       },
       limits: { ...defaultLimits, ...limits },

@@ -51,8 +51,9 @@ function deskWith(media: { codec: string; rate: SampleRate }) {
   const store = { open: () => ({ append() {}, change() {}, close() {} }) };
   const journal = new FakeJournal();
   const callers = { admit: () => true };
+  const memories = { recall: async () => [], remember: () => {} };
   const live = createLiveCalls(shared);
-  const desk = new Desk({ ...shared, live, store, journal, callers, generation: () => generation });
+  const desk = new Desk({ ...shared, live, store, memories, journal, callers, generation: () => generation });
   const opened = Promise.withResolvers<void>();
   const leg = new FakeLeg({
     codec: media.codec,
