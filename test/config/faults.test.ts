@@ -299,12 +299,12 @@ describe("a bad agent file", () => {
     {
       what: "a misspelt kind of question",
       line: "slots: [{name: room, type: digit, ask: Which?}]",
-      says: '6:34: script.intents[0].slots[0].type: found "digit"; expected one of digits, yesno. Did you mean "digits"?',
+      says: '6:34: script.intents[0].slots[0].type: found "digit"; expected one of digits, yesno, collector, tool. Did you mean "digits"?',
     },
     {
       what: "a question of no kind",
       line: "slots: [{name: room, ask: Which?}]",
-      says: "6:15: script.intents[0].slots[0].type is missing; expected one of digits, yesno",
+      says: "6:15: script.intents[0].slots[0].type is missing; expected one of digits, yesno, collector, tool",
     },
     {
       what: "a key of the other kind of question",

@@ -42,7 +42,9 @@ describe("the reference of the configuration", () => {
     const text = configurationReference(shipped);
     expect(text).toContain("| `script.intents[].action.transfer` | text | **required**, or `hangUp` |");
     expect(text).toContain("| `script.intents[].action.hangUp` | `true` | **required**, or `transfer` |");
-    expect(text).toContain("| `script.intents[].slots[].type` | `digits`, `yesno` | **required** |");
+    expect(text).toContain(
+      "| `script.intents[].slots[].type` | `digits`, `yesno`, `collector`, `tool` | **required** |",
+    );
     expect(text).toContain(
       "| `script.intents[].slots[].min` | whole number, 1 to 40 | `1` | Only with `type: digits`.",
     );

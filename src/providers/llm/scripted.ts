@@ -42,11 +42,11 @@ export function createScripted(script: Script): LanguageModel {
         yield scriptedOutcome(form, messages.slice(0, -1), script, match);
         return;
       }
-      if (last.role === "tool") {
+      const reply = last.role === "user" || last.role === "tool" ? replyTo(messages, script, match) : undefined;
+      if (!reply && last.role === "tool") {
         if (/\b(fail|failed|error|refused|unknown)\b/i.test(last.content)) yield { type: "text", text: FAILED };
         return;
       }
-      const reply = last.role === "user" ? replyTo(messages, script, match) : undefined;
       if (!reply) return;
       for (const part of partsOf(reply, messages)) {
         if (signal.aborted) return;
@@ -58,9 +58,12 @@ export function createScripted(script: Script): LanguageModel {
 }
 
 /** The text clause by clause, so that the voice can begin with the first; then what is to be done. */
-function* partsOf({ text, action }: Reply, messages: readonly Message[]): Generator<ReplyPart> {
-  for (const clause of text.match(/[^,.;:?!]+[,.;:?!]*\s*/g) ?? [text]) yield { type: "text", text: clause };
+function* partsOf({ text, action, tool }: Reply, messages: readonly Message[]): Generator<ReplyPart> {
+  for (const clause of text.match(/[^,.;:?!]+[,.;:?!]*\s*/g) ?? (text === "" ? [] : [text]))
+    yield { type: "text", text: clause };
   const id = `script-${messages.length}`;
-  if (action && "transfer" in action) yield { type: "tool", id, name: "transfer", input: { target: action.transfer } };
+  if (tool) yield { type: "tool", id, ...tool };
+  else if (action && "transfer" in action)
+    yield { type: "tool", id, name: "transfer", input: { target: action.transfer } };
   else if (action) yield { type: "tool", id, name: "hang_up", input: {} };
 }

@@ -1,4 +1,6 @@
+import { COLLECT } from "../../../conversation/collector.ts";
 import type { Message } from "../../../conversation/providers.ts";
+import { factsOf, fill, fillInput } from "./fill.ts";
 import type { Matcher } from "./match.ts";
 import { digitsOf, yesOrNo } from "./said.ts";
 import type { Answer, Intent, Script } from "./script.ts";
@@ -7,6 +9,8 @@ import { stem, tokensOf } from "./tokens.ts";
 export interface Reply {
   readonly text: string;
   readonly action?: Intent["action"];
+  /** What is to be asked of a tool before there is an answer. */
+  readonly tool?: { readonly name: string; readonly input: Readonly<Record<string, string>> };
 }
 
 /** Where the talk stands: a function of what was said, nothing else. */
@@ -53,6 +57,7 @@ function walk(
   let reply: Reply | undefined;
   for (const message of messages.slice(-MAX_MESSAGES)) {
     if (message.role === "user") reply = step(state, message.content, script, match);
+    else if (message.role === "tool") reply = told(state, message.content);
   }
   return { state, reply };
 }
@@ -97,9 +102,25 @@ function followOf(state: State, topic: Intent | undefined, text: string): Reply 
 function ask(state: State, intent: Intent, at: number): Reply {
   const slot = intent.slots[at];
   state.asking = slot && { intent, at, digits: "", misses: 0 };
+  if (slot?.type === "collector") return { text: "", tool: { name: COLLECT, input: { collector: slot.collector } } };
+  if (slot?.type === "tool") return { text: "", tool: { name: slot.tool, input: fillInput(slot.input, state.values) } };
   if (slot) return { text: slot.ask };
   const text = fill(nextOf(state, intent.name, intent.answer), state.values);
   return intent.action ? { text, action: intent.action } : { text };
+}
+
+/** What a tool answered that a slot waits for; undefined: none does. */
+function told(state: State, content: string): Reply | undefined {
+  const { asking } = state;
+  const slot = asking?.intent.slots[asking.at];
+  if (!asking || (slot?.type !== "collector" && slot?.type !== "tool")) return undefined;
+  const facts = factsOf(slot.name, content);
+  if (!facts) {
+    state.asking = undefined;
+    return slot.failed === undefined ? undefined : { text: nextOf(state, `${asking.intent.name}/failed`, slot.failed) };
+  }
+  for (const [name, value] of facts) state.values.set(name, value);
+  return ask(state, asking.intent, asking.at + 1);
 }
 
 /** What the caller said to a question of ours; undefined: it was something else, and the question is dropped. */
@@ -107,6 +128,11 @@ function answered(state: State, text: string, script: Script, match: Matcher): R
   const asking = state.asking;
   const slot = asking?.intent.slots[asking.at];
   if (!asking || !slot) return undefined;
+  if (slot.type === "collector" || slot.type === "tool") {
+    // The tool was never heard of again: what the caller says now is something else.
+    state.asking = undefined;
+    return undefined;
+  }
   if (slot.type === "yesno") {
     const yes = yesOrNo(text);
     if (yes !== undefined) state.given.set(slot.name, yes ? "yes" : "no");
@@ -140,7 +166,8 @@ function misunderstood(state: State, text: string, script: Script, match: Matche
     state.asking = undefined;
     return otherwise(state, script);
   }
-  return { text: asking.intent.slots[asking.at]?.ask ?? GO_ON };
+  const slot = asking.intent.slots[asking.at];
+  return { text: slot && "ask" in slot ? slot.ask : GO_ON };
 }
 
 const otherwise = (state: State, script: Script): Reply => ({ text: nextOf(state, "", script.else) });
@@ -151,7 +178,3 @@ function nextOf(state: State, name: string, answer: Answer): string {
   state.turns.set(name, turn + 1);
   return typeof answer === "string" ? answer : (answer[turn % answer.length] ?? "");
 }
-
-/** "{phone}" becomes the digits, spoken one by one. */
-const fill = (text: string, values: ReadonlyMap<string, string>): string =>
-  text.replace(/\{(\w+)\}/g, (all, name: string) => values.get(name)?.split("").join(" ") ?? all);

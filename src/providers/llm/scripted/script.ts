@@ -9,7 +9,9 @@ const answer = z.union([
   z.array(z.string().trim().min(1).max(MAX_ANSWER)).min(1).max(20),
 ]);
 
-const SLOT_TYPE = "`digits`: a number, by keypad. `yesno`: the intent goes on after a yes only.";
+const SLOT_TYPE =
+  "`digits`: a number, by keypad. `yesno`: the intent goes on after a yes only. `collector`: one of the agent's collectors asks. `tool`: a tool is asked.";
+const SLOT_FAILED = "What is said when it failed; the intent then ends without its answer and action.";
 const SLOT_ASK = "The question that is asked.";
 const slotName = z
   .string()
@@ -30,6 +32,26 @@ const slotSchema = z.discriminatedUnion("type", [
     type: z.literal("yesno").describe(SLOT_TYPE),
     ask: words.describe(SLOT_ASK),
     no: answer.optional().describe("What is said after a no; the intent then ends without its answer and action."),
+  }),
+  z.strictObject({
+    name: slotName,
+    type: z.literal("collector").describe(SLOT_TYPE),
+    collector: z
+      .string()
+      .min(1)
+      .max(32)
+      .describe("Its name in `collectors`. Of a secure one `{name}` is a token, for tools."),
+    failed: answer.optional().describe(SLOT_FAILED),
+  }),
+  z.strictObject({
+    name: slotName,
+    type: z.literal("tool").describe(SLOT_TYPE),
+    tool: z.string().min(1).max(64).describe("Its name. `{name}` becomes its answer, `{name.field}` a field of it."),
+    input: z
+      .record(z.string(), z.string().max(500))
+      .describe("What it is given; `{slot}` as in the answer.")
+      .default({}),
+    failed: answer.optional().describe(SLOT_FAILED),
   }),
 ]);
 
@@ -104,7 +126,10 @@ export function textsOf(given: unknown): string[] {
     ...intents.flatMap(({ answer, slots, follow }) => [
       answer,
       ...follow.map((one) => one.answer),
-      ...slots.flatMap((slot) => [slot.ask, ...("no" in slot && slot.no !== undefined ? [slot.no] : [])]),
+      ...slots.flatMap((slot) => [
+        ...("ask" in slot ? [slot.ask] : []),
+        ...("no" in slot && slot.no !== undefined ? [slot.no] : []),
+      ]),
     ]),
     otherwise,
   ].flat();
