@@ -1,5 +1,4 @@
 import { flushCompileCache } from "node:module";
-import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { codeOf, isCancellation, messageOf, OutsideError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -16,7 +15,7 @@ import { socketIn } from "../supervisor/adoption.ts";
 import { Lifeline, type Wish } from "../supervisor/lifeline.ts";
 import { nextSupervisor } from "../supervisor/orphan.ts";
 import { Crew } from "./crew.ts";
-import { Fence } from "./fence.ts";
+import { claimOffer } from "./fence.ts";
 import { configFromFiles, configFromLastGood, faultsIn } from "./reading.ts";
 
 /** How long a draining worker whose supervisor is gone lets its calls go on. Nobody else would ever end it. */
@@ -63,9 +62,8 @@ class WorkerLife {
   constructor(file: string, place: WorkerPlace) {
     this.#file = file;
     this.#place = place;
-    const fence = place.dir === "" ? undefined : new Fence(join(place.dir, "offers"), systemClock);
     this.#crew = new Crew({
-      claim: async (offer) => (await fence?.claim(offer)) ?? true,
+      claim: (offer) => claimOffer(offer, systemClock),
       clock: systemClock,
       pid: process.pid,
       size: () => this.#config?.workers ?? 1,

@@ -1,26 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../src/base/clock.ts";
-import { Fence } from "../../src/service/fence.ts";
-
-let dir: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "sidetone-fence-"));
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
+import { expect, test } from "vitest";
+import { claimOffer } from "../../src/service/fence.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 
 test("of several workers that come in the same moment one alone connects to a call", async () => {
-  const workers = [1, 2, 3, 4].map(() => new Fence(join(dir, "offers"), systemClock));
-  for (const offer of ["one", "two", "../three"]) {
-    const claims = await Promise.all(workers.map((worker) => worker.claim(offer)));
+  const clock = new VirtualClock();
+  for (const offer of ["one", "two", "x".repeat(500)]) {
+    const claims = await Promise.all([1, 2, 3, 4].map(() => claimOffer(`${process.pid} ${offer}`, clock)));
     expect(claims.filter(Boolean), offer).toHaveLength(1);
   }
-  expect(readdirSync(dir)).toEqual(["offers"]);
-});
-
-test("a disk that refuses keeps nobody from a call", async () => {
-  writeFileSync(join(dir, "offers"), "a file where the folder should be");
-  expect(await new Fence(join(dir, "offers"), systemClock).claim("one")).toBe(true);
+  await clock.advance(10_000);
+  expect(clock.pending).toBe(0);
 });
