@@ -17,7 +17,7 @@ const SLACK_WINDOWS = 2;
 /** Hears a fax machine that calls. One per call, fed with everything the caller says. */
 export class FaxTone {
   readonly #power: ReturnType<typeof goertzel>;
-  readonly #window: Float64Array;
+  readonly #window: Int16Array;
   readonly #minPower = amplitudeOf(MIN_LEVEL_DBOV) ** 2;
   #filled = 0;
   #hits = 0;
@@ -25,14 +25,17 @@ export class FaxTone {
 
   constructor(rate: number) {
     this.#power = goertzel(TONE_HZ, rate);
-    this.#window = new Float64Array((WINDOW_MS * rate) / 1000);
+    this.#window = new Int16Array((WINDOW_MS * rate) / 1000);
   }
 
   /** Any number of samples. True once for every calling tone, some 30 ms after its end. */
   push(pcm: Int16Array): boolean {
     let called = false;
-    for (let at = 0; at < pcm.length; at++) {
-      this.#window[this.#filled++] = pcm[at] as number;
+    for (let at = 0; at < pcm.length; ) {
+      const part = Math.min(this.#window.length - this.#filled, pcm.length - at);
+      for (let i = 0; i < part; i++) this.#window[this.#filled + i] = pcm[at + i] as number;
+      at += part;
+      this.#filled += part;
       if (this.#filled < this.#window.length) continue;
       this.#filled = 0;
       if (this.#judge(this.#isTone())) called = true;

@@ -1,9 +1,12 @@
+const FEW = 8;
+
 /**
  * A bounded queue with one reader. When it is full it forgets the oldest item, and counts that: in live audio, late is lost.
  * Reading ends after `close`, when what was queued has been read.
  */
 export class BoundedQueue<T> implements AsyncIterable<T> {
-  readonly #items: (T | undefined)[];
+  readonly #limit: number;
+  #items: (T | undefined)[];
   #first = 0;
   #length = 0;
   #dropped = 0;
@@ -13,7 +16,9 @@ export class BoundedQueue<T> implements AsyncIterable<T> {
 
   constructor(limit: number) {
     if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`a queue of ${limit} items`);
-    this.#items = new Array<T | undefined>(limit).fill(undefined);
+    this.#limit = limit;
+    // Most queues are nearly empty all their lives.
+    this.#items = new Array<T | undefined>(Math.min(limit, FEW)).fill(undefined);
   }
 
   get length(): number {
@@ -32,10 +37,10 @@ export class BoundedQueue<T> implements AsyncIterable<T> {
   /** False: the queue is closed and the item went nowhere. */
   push(item: T): boolean {
     if (this.#closed) return false;
-    if (this.#length === this.#items.length) {
+    if (this.#length === this.#limit) {
       this.shift();
       this.#dropped++;
-    }
+    } else if (this.#length === this.#items.length) this.#grow();
     this.#items[(this.#first + this.#length++) % this.#items.length] = item;
     this.#wakeReader();
     return true;
@@ -79,6 +84,13 @@ export class BoundedQueue<T> implements AsyncIterable<T> {
     } finally {
       this.close();
     }
+  }
+
+  #grow(): void {
+    const items = new Array<T | undefined>(Math.min(this.#limit, this.#length * 2)).fill(undefined);
+    for (let at = 0; at < this.#length; at++) items[at] = this.#items[(this.#first + at) % this.#items.length];
+    this.#items = items;
+    this.#first = 0;
   }
 
   #wakeReader(): void {

@@ -21,35 +21,47 @@ export interface Patience {
 export async function* patiently<T>(parts: AsyncIterable<T>, patience: Patience): AsyncGenerator<T, void, undefined> {
   const { provider, clock, signal } = patience;
   const reader = parts[Symbol.asyncIterator]();
-  const gone = Promise.withResolvers<undefined>();
-  const onAbort = (): void => gone.resolve(undefined);
+  let waiting: PromiseWithResolvers<IteratorResult<T> | undefined> | undefined;
+  const onAbort = (): void => waiting?.resolve(undefined);
   signal.addEventListener("abort", onAbort, { once: true });
   let whole = false;
+  let [limitMs, dueMs] = [patience.firstMs, clock.now() + patience.firstMs];
+  const look = (): void => {
+    const restMs = dueMs - clock.now();
+    // Parts came meanwhile: one timer is enough for all of them.
+    if (restMs > 0) timer = clock.after(restMs, look);
+    else if (!waiting) timer = clock.after(limitMs, look);
+    else {
+      const told = first ? `no answer within ${limitMs} ms` : `silent in the middle for ${limitMs} ms`;
+      waiting.reject(new ProviderError(provider, "timeout", told));
+    }
+  };
   let first = true;
+  let timer = clock.after(limitMs, look);
   try {
     while (!signal.aborted) {
-      const late = Promise.withResolvers<never>();
-      const told = first
-        ? `no answer within ${patience.firstMs} ms`
-        : `silent in the middle for ${patience.stallMs} ms`;
-      const timer = clock.after(first ? patience.firstMs : patience.stallMs, () =>
-        late.reject(new ProviderError(provider, "timeout", told)),
-      );
-      first = false;
-      const coming = reader.next();
-      // Its loser may fail later, when nobody listens any more.
-      coming.catch(() => undefined);
-      const next = await Promise.race([coming, late.promise, gone.promise]).finally(() => timer.cancel());
+      waiting = Promise.withResolvers();
+      // What loses the race may fail later, when nobody listens any more.
+      reader.next().then(waiting.resolve, waiting.reject);
+      const next = await waiting.promise;
+      waiting = undefined;
       if (next === undefined || signal.aborted) return;
       if (next.done) {
         whole = true;
         return;
       }
       yield next.value;
+      limitMs = patience.stallMs;
+      dueMs = clock.now() + limitMs;
+      // Whoever waits for the first part may do so longer, or less long.
+      if (first) timer.cancel();
+      if (first) timer = clock.after(limitMs, look);
+      first = false;
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
+    timer.cancel();
     signal.removeEventListener("abort", onAbort);
     if (!whole) {
       patience.stop();

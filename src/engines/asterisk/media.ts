@@ -1,12 +1,13 @@
 import type { Duplex } from "node:stream";
 import { type RawData, WebSocket } from "ws";
-import type { SampleRate } from "../../audio/frame.ts";
+import { type SampleRate, samplesPerFrame } from "../../audio/frame.ts";
 import { LineMedia } from "../../audio/line-media.ts";
 import type { Clock } from "../../base/clock.ts";
 import { OutsideError } from "../../base/errors.ts";
 import { withDeadline } from "../../base/signals.ts";
 import { parseJson } from "./ari.ts";
 import type { Line, LineCounts } from "./line.ts";
+import { SoundFrames } from "./sound-frames.ts";
 
 export interface WebsocketMediaOptions {
   /** Asterisk's HTTP server, as in the options. */
@@ -70,7 +71,7 @@ class WebsocketLine implements Line {
   #onDigit: (digit: string) => void = () => {};
   #full = false;
   #connection: Duplex | undefined;
-  #corked = false;
+  #frames: SoundFrames | undefined;
   #unanswered = 0;
 
   constructor({ url, id, clock, counts }: WebsocketMediaOptions) {
@@ -173,6 +174,11 @@ class WebsocketLine implements Line {
       );
       return;
     }
+    if (this.#connection)
+      this.#frames = new SoundFrames(this.#connection, {
+        frameBytes: samplesPerFrame(rate) * 2,
+        frames: Math.max(BATCH.speech, BATCH.comfort),
+      });
     const sink = { send: (pcm: Int16Array) => this.#send(pcm), flush: () => this.#command("FLUSH_MEDIA") };
     this.#start(new LineMedia({ clock: this.#clock, rate, leadMs: LEAD_MS, sink, batch: BATCH }));
   }
@@ -182,28 +188,14 @@ class WebsocketLine implements Line {
       this.#counts.droppedFrames++;
       return;
     }
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.#cork();
-    this.#socket.send(pcm);
+    if (this.#socket.readyState === WebSocket.OPEN) this.#frames?.add(pcm);
   }
-
-  /** What is sent in one tick goes out at its end, in one write: to Asterisk they are messages of one frame each all the same. */
-  #cork(): void {
-    if (this.#corked) return;
-    this.#corked = true;
-    this.#connection?.cork();
-    process.nextTick(this.#uncork);
-  }
-
-  readonly #uncork = (): void => {
-    this.#corked = false;
-    this.#connection?.uncork();
-  };
 
   #command(command: Command): void {
     const text = JSON.stringify({ command });
     if (this.#socket.readyState !== WebSocket.OPEN || text.length > MAX_COMMAND_BYTES) return;
-    this.#cork();
+    // What was sent before it is meant by it.
+    this.#frames?.flush();
     this.#socket.send(text);
   }
 

@@ -28,6 +28,8 @@ const schema = z.strictObject({
 // Each piece is a write to a socket, and those are the dearest thing that a worker with many calls does (`bench --only loop_blocks`).
 // What is still held goes out before `Finalize`: final words are not later for it.
 const BATCH_MS = 80;
+// Nobody waits for what is understood of silence.
+const QUIET_BATCH_MS = 240;
 
 /** Deepgram's Nova models, streaming, through Deepgram's SDK. */
 export const deepgram: ProviderModule<"stt", typeof schema> = {
@@ -49,6 +51,7 @@ export const deepgram: ProviderModule<"stt", typeof schema> = {
           clock,
           deadlines: options,
           batchMs: BATCH_MS,
+          quietBatchMs: QUIET_BATCH_MS,
           talkative: true,
           connect: (hearing) => new NovaWire(hearing, { sdk, provider: name, options, rate, language, hints, clock }),
         }),

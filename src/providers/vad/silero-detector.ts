@@ -27,6 +27,8 @@ const PRE_ROLL_WINDOWS = 4;
 const EAGER_FRAMES = 6;
 // While someone speaks, the network may be less sure than at the onset.
 const STAY_ABOVE = 0.2;
+// That somebody goes on speaking may be known a window later: every message to the thread costs.
+const WINDOWS_AT_ONCE = 2;
 // Silent for so long, the network is dead or overloaded, and fvad decides alone.
 const PATIENCE_FRAMES = 5;
 
@@ -158,7 +160,7 @@ export class SileroDetector implements VoiceDetector {
     const restart = eager || this.#asked < oldest;
     const from = restart ? oldest : this.#asked;
     const count = Math.floor((this.#pushed - from) / size) * size;
-    if (count === 0) return;
+    if (count === 0 || (!restart && this.speaking && count < size * WINDOWS_AT_ONCE)) return;
     this.#asked = from + count;
     this.#lastSerial++;
     if (!this.#options.ask(this.#copy(from, count), { serial: this.#lastSerial, restart })) this.lost();

@@ -37,6 +37,8 @@ export interface LiveOptions {
   readonly batchMs: number;
   /** The server judges turns: what tells it that one may be over, the quiet after a sound, goes out frame by frame. */
   readonly judges?: boolean;
+  /** While the caller is silent it goes out in larger pieces. What is loud does not wait for that. Absent: as ever. */
+  readonly quietBatchMs?: number;
   /** The server says something every now and then while somebody speaks. */
   readonly talkative: boolean;
   /** Only sound goes out, with a little of what was before it: for servers that take utterances, and work for every second they get. */
@@ -56,6 +58,8 @@ const PREROLL_FRAMES = 20;
 const QUIET_FRAMES = 100;
 // Where the server judges turns: as long as most of them take to end.
 const PROMPT_MS = 400;
+// Between two words nobody is silent yet.
+const REST_FRAMES = 25;
 
 /** A caller's ear at the other end of a connection: what all those have in common. A loss is told, and nothing is opened again from here. */
 export class LiveHearing implements Hearing {
@@ -65,6 +69,8 @@ export class LiveHearing implements Hearing {
   readonly #kept: Kept[] = [];
   readonly #pauses: { readonly pause: Pause; readonly timer: Timer | undefined }[] = [];
   readonly #batch: Int16Array;
+  readonly #batchSamples: number;
+  #restFrames = 0;
   readonly #wire: Wire;
   readonly #idle: Timer;
   readonly #onAbort = (): void => this.#close();
@@ -84,9 +90,10 @@ export class LiveHearing implements Hearing {
   #closed = false;
 
   constructor(options: LiveOptions) {
-    const { rate, batchMs, clock, signal } = options;
+    const { rate, batchMs, quietBatchMs = batchMs, clock, signal } = options;
     this.#options = options;
-    this.#batch = new Int16Array((samplesPerFrame(rate) * batchMs) / 20);
+    this.#batchSamples = (samplesPerFrame(rate) * batchMs) / 20;
+    this.#batch = new Int16Array((samplesPerFrame(rate) * Math.max(batchMs, quietBatchMs)) / 20);
     this.#pushedAt = clock.now();
     this.#idle = clock.every(IDLE_MS, () => this.#rest());
     this.#wire = options.connect(this);
@@ -102,7 +109,11 @@ export class LiveHearing implements Hearing {
     const { loud, begun } = this.#gate.hear({ pcm, rate });
     if (loud) this.#loud(frameMs);
     if (this.#options.cut) this.#cut(pcm, { loud, begun });
-    else this.#append(pcm);
+    else {
+      this.#append(pcm);
+      this.#restFrames = loud ? 0 : this.#restFrames + 1;
+      if (this.#restFrames < REST_FRAMES && this.#batched >= this.#batchSamples) this.#flush();
+    }
     if (this.#options.judges && !loud && this.#pushedMs - this.#loudMs <= PROMPT_MS) this.#flush();
   }
 
