@@ -15,7 +15,8 @@ const deepgram = await FakeDeepgram.start({
   apiKey: "bench",
   transcripts: [QUESTION],
   finalMs: LATENCY.stt,
-  partialMs: 500,
+  // No words before the final ones: an answer would be prepared to them, and its latencies would hide behind one another.
+  partialMs: 0,
 });
 const openai = new FakeOpenAi({ firstMs: LATENCY.llm });
 openai.answer = () => ({ text: ANSWER });
