@@ -6,8 +6,10 @@
  *
  * Real voice activity and the whole conversation, in virtual time, over a µ-law line. The recogniser is told the words.
  */
+
 import { parseArgs } from "node:util";
 import { FRAME_MS } from "../src/audio/frame.ts";
+import { randomSource } from "../src/caller/noise.ts";
 import { SpokenCall } from "../test/support/spoken-call.ts";
 import {
   BACK_CHANNELS,
@@ -19,7 +21,6 @@ import {
   pink,
   RATE,
   recordedNoises,
-  seeded,
   words,
 } from "./sounds.ts";
 
@@ -35,7 +36,7 @@ type Disturb = (call: SpokenCall, trial: number) => Promise<void>;
 
 /** One answer with a disturbance in it: was it heard to its end, in one reply? */
 async function answerThrough(disturb: Disturb, trial: number): Promise<boolean> {
-  const random = seeded(trial * 7919 + 1);
+  const random = randomSource(trial * 7919 + 1);
   const call = await new SpokenCall().start();
   await call.untilAnswer(FRAME_MS * Math.floor(40 + random() * 75));
   await disturb(call, trial);
@@ -56,7 +57,7 @@ async function interruption(
   noise: ((ms: number, dbov: number) => Int16Array) | undefined,
   trial: number,
 ): Promise<Interrupted> {
-  const random = seeded(trial * 104_729 + 3);
+  const random = randomSource(trial * 104_729 + 3);
   const call = await new SpokenCall().start();
   await call.untilAnswer(500);
   if (noise) call.line.play(noise(NOISE_MS, CALLER_DBOV - SNR_DB));

@@ -109,6 +109,10 @@ async function main(options: Options): Promise<number> {
       result.invalid ? [`${result.metric.name} is INVALID: ${result.invalid}`] : [],
     );
     for (const line of [...invalid, ...report.failures]) process.stderr.write(`${line}\n`);
+    if (abort.signal.aborted) {
+      progress("STOPPED: what is not in the table was not measured");
+      return EXIT.interrupted;
+    }
     return invalid.length + report.failures.length > 0 ? EXIT.invalid : EXIT.fine;
   } catch (error) {
     if (abort.signal.aborted) return EXIT.interrupted;

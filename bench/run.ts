@@ -28,7 +28,10 @@ export interface Report {
   readonly failures: readonly string[];
 }
 
-/** Runs every scenario that one of the metrics needs, one after the other. A scenario that fails costs its own metrics only. */
+/**
+ * Runs every scenario that one of the metrics needs, one after the other. A scenario that fails costs its own metrics only; when
+ * the signal aborts, what was measured until then is the report.
+ */
 export async function runBench({ engine, prefix, trials, signal, progress, ...asked }: RunOptions): Promise<Report> {
   const metrics = asked.metrics.map((metric) => forEngine(metric, engine));
   await using undo = new AsyncDisposableStack();
@@ -64,9 +67,11 @@ export async function runBench({ engine, prefix, trials, signal, progress, ...as
       const missing = wanted.filter((metric) => !found.some((result) => result.metric === metric));
       failures.push(...missing.map(({ name }) => `${name} was not measured`));
     } catch (error) {
-      signal.throwIfAborted();
+      // Whoever stops it is told what was measured until then.
+      if (signal.aborted) break;
       failures.push(`${scenario.name} failed: ${error instanceof Error ? error.message : String(error)}`);
     }
+    if (signal.aborted) break;
   }
   const version = await stage?.then(
     (set) => set.version,

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { levelDbov } from "../src/audio/level.ts";
 import { loadResampling } from "../src/audio/resample.ts";
 import { readWav } from "../src/audio/wav.ts";
+import { randomSource } from "../src/caller/noise.ts";
 import { FliteProgram } from "../src/providers/tts/flite-program.ts";
 import { shapeSpeech } from "../src/providers/tts/shape.ts";
 
@@ -11,17 +12,6 @@ export const RATE = 8000;
 
 /** How loud a caller talks on the line, in dBov, over the words alone. */
 export const CALLER_DBOV = -20;
-
-/** Numbers from 0 to 1, the same ones for the same seed. */
-export function seeded(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const resampling = await loadResampling();
 const program = new FliteProgram();
@@ -53,7 +43,7 @@ export function atLevel(pcm: Int16Array, dbov: number): Int16Array {
 
 /** One to three bursts of breath: each bursts open within 10 ms and dies away, darker and darker, in 120 to 300 ms. */
 export function cough(seed: number, dbov = CALLER_DBOV): Int16Array {
-  const random = seeded(seed);
+  const random = randomSource(seed);
   const bursts = 1 + Math.floor(random() * 3);
   const pcm = new Int16Array(RATE * 1.2);
   let end = 0;
@@ -77,7 +67,7 @@ export function cough(seed: number, dbov = CALLER_DBOV): Int16Array {
 
 /** Traffic, rain: equal power in every octave. */
 export function pink(ms: number, dbov: number, seed = 1): Int16Array {
-  const random = seeded(seed);
+  const random = randomSource(seed);
   const rows = new Float64Array(12);
   const pcm = Int16Array.from({ length: (RATE * ms) / 1000 }, (_, at) => {
     const row = Math.min(11, Math.clz32((at + 1) & -(at + 1)) ^ 31);
@@ -89,7 +79,7 @@ export function pink(ms: number, dbov: number, seed = 1): Int16Array {
 
 /** A transformer's: 50 Hz and its harmonics, with some hiss. */
 export function hum(ms: number, dbov: number, seed = 1): Int16Array {
-  const random = seeded(seed);
+  const random = randomSource(seed);
   const pcm = Int16Array.from({ length: (RATE * ms) / 1000 }, (_, at) => {
     let sum = (random() - 0.5) * 0.2;
     for (const [order, part] of HARMONICS) sum += part * Math.sin((2 * Math.PI * 50 * order * at) / RATE);
@@ -117,7 +107,7 @@ const TALK = [
 
 /** A room full of people: three voices, each talking without end. */
 export function babble(ms: number, dbov: number, seed = 1): Int16Array {
-  const random = seeded(seed);
+  const random = randomSource(seed);
   const mixed = new Float64Array((RATE * ms) / 1000);
   for (const voice of ["slt", "rms", "awb"]) {
     let at = -Math.floor(random() * RATE * 2);

@@ -1,7 +1,8 @@
 import type { CallLeg } from "../../src/caller/leg.ts";
+import { randomSource } from "../../src/caller/noise.ts";
 import { framesOf } from "../../src/caller/speech.ts";
 import type { Bench, Findings, Scenario } from "../metric.ts";
-import { INTERRUPTIONS, seeded, words } from "../sounds.ts";
+import { INTERRUPTIONS, words } from "../sounds.ts";
 import { AUDIBLE_DBOV, answeredMs, inCall, inParallel, latenessOf, step } from "./call.ts";
 
 const AT_ONCE = 3;
@@ -31,7 +32,7 @@ export function silentAfter(leg: CallLeg, fromMs: number): number | undefined {
 
 /** One call: whatever the agent says is talked over, by a question that it then answers. */
 async function talkOver(leg: CallLeg, { clock, signal, smoke }: Bench, seed: number): Promise<number[]> {
-  const random = seeded(seed * 7919 + 1);
+  const random = randomSource(seed * 7919 + 1);
   const found: number[] = [];
   let sinceMs = answeredMs(leg);
   for (let turn = 0; turn < (smoke ? 2 : TURNS_A_CALL); turn += 1) {

@@ -1,4 +1,5 @@
 import type { CallLeg } from "../../src/caller/leg.ts";
+import { randomSource } from "../../src/caller/noise.ts";
 import { framesOf } from "../../src/caller/speech.ts";
 import type { LiveEvent } from "../../src/server/live.ts";
 import type { PbxStage } from "../engines/stage.ts";
@@ -12,7 +13,6 @@ import {
   INTERRUPTIONS,
   pink,
   recordedNoises,
-  seeded,
   words,
 } from "../sounds.ts";
 import { answeredMs, inParallel, latenessOf, step } from "./call.ts";
@@ -147,7 +147,7 @@ async function oneCall(
   begun.catch(dialled.reject);
   const leg = await dialled.promise;
   try {
-    const talk = { leg, call: await begun, bench, interruptions, index, random: seeded(index * 104_729 + 3) };
+    const talk = { leg, call: await begun, bench, interruptions, index, random: randomSource(index * 104_729 + 3) };
     await untilAnswering(talk, answeredMs(leg));
     const sounds = line.make
       ? [line.make(NOISE_MS, CALLER_DBOV - SNR_DB, index + 1)]

@@ -18,6 +18,8 @@ export interface Bed {
   readonly inspector: Inspector;
   readonly generator: ChildProcess;
   readonly providers: ChildProcess;
+  /** What is compiled and cached with the first calls is no call's: once for a bed, and not at all for a try-out. */
+  warmUp(order: LoadOrder): Promise<void>;
   /** Puts the load on, calls `measuring` when all calls are up, and takes it off again. */
   load(order: LoadOrder, measuring?: () => Promise<void>): Promise<LoadReport>;
 }
@@ -61,12 +63,17 @@ export async function makeBed({ clock, signal, progress, undo }: BedOptions): Pr
   const inspector = await Inspector.find(service.logFile, pid);
   undo.defer(() => inspector[Symbol.asyncDispose]());
   const tell = (message: ToGenerator): void => void generator.send(message);
-  return {
+  let warm: Promise<unknown> | undefined;
+  const bed: Bed = {
     pid,
     service,
     inspector,
     generator,
     providers,
+    async warmUp(order) {
+      warm ??= order.atOnce ? Promise.resolve() : bed.load(order);
+      await warm;
+    },
     async load(order, measuring) {
       const begun = nextMessage<FromGenerator, "measuring">(generator, "measuring", signal);
       const measured = nextMessage<FromGenerator, "measured">(generator, "measured", signal);
@@ -83,4 +90,5 @@ export async function makeBed({ clock, signal, progress, undo }: BedOptions): Pr
       return report;
     },
   };
+  return bed;
 }

@@ -2,8 +2,9 @@
  * A process of its own: the fake Asterisk with many callers, whose frames leave on a grid of 20 ms spread over all calls. The
  * bench starts it and speaks to it over the channel of processes.
  */
+
+import { randomSource } from "../../src/caller/noise.ts";
 import { FakeAsterisk } from "../../test/fakes/asterisk/fake-asterisk.ts";
-import { seeded } from "../sounds.ts";
 import { LoadCall, type LoadCounts } from "./load-call.ts";
 import type { FromGenerator, LoadOrder, LoadReport, ToGenerator } from "./protocol.ts";
 import { silence, utterance } from "./utterance.ts";
@@ -47,14 +48,15 @@ async function load(order: LoadOrder): Promise<LoadReport> {
   const [question, quiet] = [utterance(QUESTION, rate), silence(rate)];
   counts = emptyCounts();
   ownLateMs.length = 0;
-  const random = seeded(order.calls);
+  const random = randomSource(order.calls);
   for (let index = 0; index < order.calls; index += 1) {
     const call = pbx.dial({ to: order.to, codec: order.wideband ? "g722" : "ulaw", moved: true });
     calls.push(new LoadCall({ call, order, question, silence: quiet, counts, random, now }));
     await sleep(1000 / order.arrivals);
   }
   // Everybody has had an answer, or never will.
-  for (let waited = 0; waited < 10_000 && calls.some(({ answers }) => answers === 0); waited += 100) await sleep(100);
+  const waitMs = order.atOnce ? 0 : 10_000;
+  for (let waited = 0; waited < waitMs && calls.some(({ answers }) => answers === 0); waited += 100) await sleep(100);
   counts.measuring = true;
   tell({ type: "measuring" });
   await sleep(order.measureMs);

@@ -1,6 +1,6 @@
 import type { Findings, Scenario } from "../metric.ts";
 import { type Block, blocksOf, selfTimes } from "./blocks.ts";
-import { orderOf } from "./worker.ts";
+import { orderOf, WARM_CALLS, WARM_MS } from "./worker.ts";
 
 const CALLS = 50;
 const MEASURE_MS = 30_000;
@@ -16,11 +16,12 @@ export const loop: Scenario = {
   name: "loop",
   async run(bench): Promise<Findings> {
     const bed = await bench.bed();
-    const [calls, ms] = bench.smoke ? [2, 4000] : [CALLS, MEASURE_MS];
-    await bed.load(orderOf(bench.smoke ? 1 : 10, bench.smoke ? 100 : 5000));
+    const [calls, ms] = bench.smoke ? [2, 1500] : [CALLS, MEASURE_MS];
+    const tryOut = { atOnce: bench.smoke };
+    await bed.warmUp(orderOf(WARM_CALLS, WARM_MS, tryOut));
     let blocks: Block[] = [];
     let dearest: ReturnType<typeof selfTimes> = [];
-    const report = await bed.load(orderOf(calls, ms), async () => {
+    const report = await bed.load(orderOf(calls, ms, tryOut), async () => {
       await bed.inspector.startProfile({ everyUs: SAMPLE_US });
       await bench.clock.sleep(ms - 500, bench.signal);
       const profile = await bed.inspector.stopProfile();

@@ -16,12 +16,13 @@ import { QUESTION } from "./words.ts";
 const CALLS = 100;
 const ARRIVALS_PER_S = 25;
 const MEASURE_MS = 30_000;
-const WARM_CALLS = 10;
+export const WARM_CALLS = 10;
+export const WARM_MS = 5000;
 
-export function orderOf(calls: number, measureMs: number): LoadOrder {
+export function orderOf(calls: number, measureMs: number, { atOnce = false } = {}): LoadOrder {
   const [words, quiet] = [utterance(QUESTION, 16_000), silence(16_000)];
   const expectedMs = pauseAfter(words, quiet, 16_000) + PROVIDERS_MS;
-  return { calls, arrivals: ARRIVALS_PER_S, measureMs, expectedMs, to: CLOUD_NUMBER, wideband: true };
+  return { calls, arrivals: ARRIVALS_PER_S, measureMs, expectedMs, to: CLOUD_NUMBER, wideband: true, atOnce };
 }
 
 interface Measured {
@@ -55,11 +56,11 @@ export const worker: Scenario = {
   async run(bench): Promise<Findings> {
     const bed = await bench.bed();
     const [calls, ms] = bench.smoke ? [3, 6000] : [CALLS, MEASURE_MS];
-    // What is compiled and cached with the first calls is no call's.
-    await bed.load(orderOf(bench.smoke ? 1 : WARM_CALLS, bench.smoke ? 100 : 5000));
+    const tryOut = { atOnce: bench.smoke };
+    await bed.warmUp(orderOf(WARM_CALLS, WARM_MS, tryOut));
     await bed.inspector.collectGarbage();
     const idleKb = rssKb(bed.pid);
-    const { report, cores, rssKb: busyKb, lagMs } = await measure(bed, bench, orderOf(calls, ms));
+    const { report, cores, rssKb: busyKb, lagMs } = await measure(bed, bench, orderOf(calls, ms, tryOut));
     if (report.greeted < calls || report.unanswered > 0) bench.progress(textOf(report));
     return {
       samples: {
@@ -96,10 +97,11 @@ export const capacity: Scenario = {
     const last = cpus().length - 1;
     if (last > 0) await Promise.all([pin(bed.pid, "0"), ...others.map((pid) => pin(pid, `1-${last}`))]);
     else notes.push("one core only: worker, generator and providers share it");
-    await bed.load(orderOf(bench.smoke ? 1 : WARM_CALLS, bench.smoke ? 100 : 5000));
+    const tryOut = { atOnce: bench.smoke };
+    await bed.warmUp(orderOf(WARM_CALLS, WARM_MS, tryOut));
     let [best, own]: [number, readonly number[]] = [0, []];
     for (const calls of bench.smoke ? [2] : STEPS) {
-      const { report, cores, lagMs } = await measure(bed, bench, orderOf(calls, bench.smoke ? 4000 : STEP_MS));
+      const { report, cores, lagMs } = await measure(bed, bench, orderOf(calls, bench.smoke ? 1500 : STEP_MS, tryOut));
       const lateMs = percentile(report.frameLateMs, 0.95);
       const text = `${textOf(report)}; frames late by ${lateMs.toFixed(1)} ms at p95, overhead p95 ${percentile(report.overheadMs, 0.95).toFixed(1)} ms, barge-in p95 ${percentile(report.bargeInMs, 0.95).toFixed(0)} ms, ${cores.toFixed(2)} cores, loop late by ${percentile(lagMs, 0.99).toFixed(1)} ms at p99, generator by ${percentile(report.ownLateMs, 0.99).toFixed(1)} ms`;
       notes.push(text);

@@ -32,6 +32,19 @@ describe("a bounded queue", () => {
     expect(await readAll(queue)).toEqual([47, 48, 49]);
   });
 
+  test("keeps its order when more comes than it began with", () => {
+    const queue = new BoundedQueue<number>(100);
+    const read: (number | undefined)[] = [];
+    for (let i = 0; i < 150; i++) {
+      queue.push(i);
+      // Its beginning wanders, so that what is kept does not begin at the first place when it grows.
+      if (i % 3 === 0) read.push(queue.shift());
+    }
+    while (queue.length > 0) read.push(queue.shift());
+    expect(read).toEqual(Array.from({ length: 150 }, (_, i) => i));
+    expect(queue.dropped).toBe(0);
+  });
+
   test("tells its reader of a failure after what came before it", async () => {
     const queue = new BoundedQueue<number>(3);
     queue.push(1);

@@ -117,6 +117,7 @@ export const ROWS = {
     fault: "the recogniser dies",
     heard: GOES_ON,
     withinMs: GAP_MS,
+    log: "a provider failed; the next goes on",
     metric: 'sidetone_provider_requests_total{provider="fake",result="failed"}',
     lost: NOTHING,
   },
