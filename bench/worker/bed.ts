@@ -18,7 +18,7 @@ export interface Bed {
   readonly inspector: Inspector;
   readonly generator: ChildProcess;
   readonly providers: ChildProcess;
-  /** What is compiled and cached with the first calls is no call's: once for a bed, and not at all for a try-out. */
+  /** What is compiled and cached with the first calls is no call's: once for a bed. */
   warmUp(order: LoadOrder): Promise<void>;
   /** Puts the load on, calls `measuring` when all calls are up, and takes it off again. */
   load(order: LoadOrder, measuring?: () => Promise<void>): Promise<LoadReport>;
@@ -71,7 +71,7 @@ export async function makeBed({ clock, signal, progress, undo }: BedOptions): Pr
     generator,
     providers,
     async warmUp(order) {
-      warm ??= order.atOnce ? Promise.resolve() : bed.load(order);
+      warm ??= bed.load(order);
       await warm;
     },
     async load(order, measuring) {

@@ -55,8 +55,8 @@ async function load(order: LoadOrder): Promise<LoadReport> {
     await sleep(1000 / order.arrivals);
   }
   // Everybody has had an answer, or never will.
-  const waitMs = order.atOnce ? 0 : 10_000;
-  for (let waited = 0; waited < waitMs && calls.some(({ answers }) => answers === 0); waited += 100) await sleep(100);
+  const ready = ({ heard, answers }: LoadCall): boolean => (order.atOnce ? heard : answers > 0);
+  for (let waited = 0; waited < 10_000 && !calls.every(ready); waited += 100) await sleep(100);
   counts.measuring = true;
   tell({ type: "measuring" });
   await sleep(order.measureMs);

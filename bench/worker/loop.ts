@@ -1,6 +1,6 @@
 import type { Findings, Scenario } from "../metric.ts";
 import { type Block, blocksOf, selfTimes } from "./blocks.ts";
-import { orderOf, WARM_CALLS, WARM_MS } from "./worker.ts";
+import { orderOf, warmOrder } from "./worker.ts";
 
 const CALLS = 50;
 const MEASURE_MS = 30_000;
@@ -18,7 +18,7 @@ export const loop: Scenario = {
     const bed = await bench.bed();
     const [calls, ms] = bench.smoke ? [2, 1500] : [CALLS, MEASURE_MS];
     const tryOut = { atOnce: bench.smoke };
-    await bed.warmUp(orderOf(WARM_CALLS, WARM_MS, tryOut));
+    await bed.warmUp(warmOrder(bench.smoke));
     let blocks: Block[] = [];
     let dearest: ReturnType<typeof selfTimes> = [];
     const report = await bed.load(orderOf(calls, ms, tryOut), async () => {

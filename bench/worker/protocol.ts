@@ -5,7 +5,7 @@ export interface LoadOrder {
   readonly arrivals: number;
   /** How long is measured, from when all calls are up and have had their first turn. */
   readonly measureMs: number;
-  /** For a try-out: it is measured from when all calls were dialled. */
+  /** For a try-out: it is measured from when all calls have heard their agent, and not from their first answer on. */
   readonly atOnce?: boolean;
   /** What passes between the caller's last speech frame and the agent's first without any work of ours. */
   readonly expectedMs: number;

@@ -16,14 +16,17 @@ import { QUESTION } from "./words.ts";
 const CALLS = 100;
 const ARRIVALS_PER_S = 25;
 const MEASURE_MS = 30_000;
-export const WARM_CALLS = 10;
-export const WARM_MS = 5000;
+const WARM_CALLS = 10;
+const WARM_MS = 5000;
 
 export function orderOf(calls: number, measureMs: number, { atOnce = false } = {}): LoadOrder {
   const [words, quiet] = [utterance(QUESTION, 16_000), silence(16_000)];
   const expectedMs = pauseAfter(words, quiet, 16_000) + PROVIDERS_MS;
   return { calls, arrivals: ARRIVALS_PER_S, measureMs, expectedMs, to: CLOUD_NUMBER, wideband: true, atOnce };
 }
+
+export const warmOrder = (smoke: boolean): LoadOrder =>
+  smoke ? orderOf(1, 1000, { atOnce: true }) : orderOf(WARM_CALLS, WARM_MS);
 
 interface Measured {
   readonly report: LoadReport;
@@ -57,7 +60,7 @@ export const worker: Scenario = {
     const bed = await bench.bed();
     const [calls, ms] = bench.smoke ? [3, 6000] : [CALLS, MEASURE_MS];
     const tryOut = { atOnce: bench.smoke };
-    await bed.warmUp(orderOf(WARM_CALLS, WARM_MS, tryOut));
+    await bed.warmUp(warmOrder(bench.smoke));
     await bed.inspector.collectGarbage();
     const idleKb = rssKb(bed.pid);
     const { report, cores, rssKb: busyKb, lagMs } = await measure(bed, bench, orderOf(calls, ms, tryOut));
@@ -98,7 +101,7 @@ export const capacity: Scenario = {
     if (last > 0) await Promise.all([pin(bed.pid, "0"), ...others.map((pid) => pin(pid, `1-${last}`))]);
     else notes.push("one core only: worker, generator and providers share it");
     const tryOut = { atOnce: bench.smoke };
-    await bed.warmUp(orderOf(WARM_CALLS, WARM_MS, tryOut));
+    await bed.warmUp(warmOrder(bench.smoke));
     let [best, own]: [number, readonly number[]] = [0, []];
     for (const calls of bench.smoke ? [2] : STEPS) {
       const { report, cores, lagMs } = await measure(bed, bench, orderOf(calls, bench.smoke ? 1500 : STEP_MS, tryOut));
