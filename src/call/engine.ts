@@ -42,6 +42,8 @@ export interface Leg {
   sendDtmf(digits: string): Promise<void>;
   /** Tells the dialplan what comes next and returns the call to it. A leg that is gone takes this quietly. May be called twice; the first counts. */
   giveBack(next: Next): Promise<void>;
+  /** The PBX did not take the word on what comes next: its dialplan may offer the call once more, to whoever is up. */
+  readonly untold?: boolean;
 }
 
 /** `refused`: the PBX answers, and will go on refusing until somebody changes something (wrong password, missing module). */

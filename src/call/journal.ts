@@ -1,4 +1,4 @@
-import type { Leg } from "./engine.ts";
+import type { Leg, Next } from "./engine.ts";
 
 /** What a model asked for, as a journal keeps it. */
 export interface JournalledTool {
@@ -21,11 +21,15 @@ export type CourseEvent =
   | { readonly type: "heard"; readonly text: string; readonly tools: readonly JournalledTool[] }
   | { readonly type: "tool"; readonly id: string; readonly result: string }
   /** A key, outside protected passages. */
-  | { readonly type: "key"; readonly digit: string };
+  | { readonly type: "key"; readonly digit: string }
+  /** The conversation is over: what the dialplan is about to be told. */
+  | { readonly type: "left"; readonly next: Next };
 
 /** Where a call's course is written down as it happens. Both return at once, never throw, and keep their order. */
 export interface CourseWriter {
   write(event: CourseEvent): void;
+  /** Resolves when what was written so far outlives this process, and after a short while in any case. Never rejects. */
+  kept?(): Promise<void>;
   /** The call is over, or is somebody else's business: what was written of it is removed. */
   end(): void;
 }
@@ -50,6 +54,8 @@ export interface Course {
   /** Keys that nobody has answered. */
   readonly keys: string;
   readonly cut?: CutReply;
+  /** The conversation was over, and the dialplan may not have heard what comes next: that is all there is left to do. */
+  readonly left?: Next;
 }
 
 export type CourseMessage =
@@ -81,6 +87,7 @@ export interface CallJournal {
 export function courseOf(agent: string, events: Iterable<CourseEvent>): Course {
   const history: CourseMessage[] = [];
   let [asked, keys] = ["", ""];
+  let left: Next | undefined;
   let cut: { kind: string; pieces: string[]; at: number; tools: readonly JournalledTool[] } | undefined;
   const answered = (): void => {
     if (asked !== "") history.push({ role: "caller", text: asked });
@@ -101,6 +108,7 @@ export function courseOf(agent: string, events: Iterable<CourseEvent>): Course {
       if (text !== "" || tools.length > 0) history.push({ role: "agent", text, tools });
     } else if (event.type === "tool") history.push({ role: "tool", id: event.id, result: event.result });
     else if (event.type === "key") keys += event.digit;
+    else if (event.type === "left") left = event.next;
   }
-  return { agent, history, asked, keys, ...(cut && { cut }) };
+  return { agent, history, asked, keys, ...(cut && { cut }), ...(left && { left }) };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Next } from "../call/engine.ts";
+import type { CourseWriter } from "../call/journal.ts";
 import type { ConversationLimits } from "./limits.ts";
 import type { ToolRequest } from "./providers.ts";
 import { runTool, type Tool } from "./tools.ts";
@@ -10,6 +11,8 @@ export interface ActingOptions {
   readonly tools: readonly Tool[];
   readonly clock: Clock;
   readonly log: Log;
+  /** What is to be done stands there before it is done. */
+  readonly journal?: Pick<CourseWriter, "kept"> | undefined;
   readonly limits: Pick<ConversationLimits, "toolMs" | "toolRounds">;
   /** What a caller hears who has to wait. */
   readonly waiting: Pick<Waiting, "begin" | "end">;
@@ -59,7 +62,7 @@ export class Acting {
   }
 
   async run(): Promise<void> {
-    const { tools, clock, log, limits, guard, result, leave, done } = this.#options;
+    const { tools, clock, log, journal, limits, guard, result, leave, done } = this.#options;
     const { signal } = this.#abort;
     this.#rounds += 1;
     if (this.#rounds > limits.toolRounds) {
@@ -69,7 +72,7 @@ export class Acting {
     for (const [index, request] of this.#requests.entries()) {
       this.#ahead = this.#requests.slice(index + 1);
       this.#attend(request);
-      const outcome = await runTool(tools, request, { clock, log, toolMs: this.#toolMs(request), signal });
+      const outcome = await runTool(tools, request, { clock, log, journal, toolMs: this.#toolMs(request), signal });
       if (signal.aborted) return;
       if ("next" in outcome) {
         this.#ahead = [];

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Leg, Next } from "../call/engine.ts";
+import type { CourseWriter } from "../call/journal.ts";
 import type { Agent } from "./agent.ts";
 import type { ConversationObserver } from "./observer.ts";
 import type { ToolDefinition, ToolRequest } from "./providers.ts";
@@ -134,17 +135,21 @@ export interface ToolRun {
   readonly log: Log;
   readonly toolMs: number;
   readonly signal: AbortSignal;
+  readonly journal?: Pick<CourseWriter, "kept"> | undefined;
 }
 
 /** Runs one request within its deadline. What went wrong is told to the model: a caller never waits for a tool in vain. */
 export async function runTool(
   tools: readonly Tool[],
   request: ToolRequest,
-  { clock, log, toolMs, signal }: ToolRun,
+  { clock, log, toolMs, signal, journal }: ToolRun,
 ): Promise<ToolOutcome> {
   const tool = tools.find(({ definition }) => definition.name === request.name);
   if (!tool) return { result: "There is no such tool." };
   if (request.fault !== undefined) return { result: `This failed: ${request.fault}` };
+  // Who goes on with this call must know that it was asked for, or would ask once more.
+  await journal?.kept?.();
+  if (signal.aborted) return { result: "The call is over." };
   const run = new AbortController();
   const within = AbortSignal.any([signal, run.signal]);
   try {

@@ -4,7 +4,7 @@ import type { Metrics } from "../base/metrics.ts";
 import { handleCall } from "../call/call.ts";
 import { type Cdr, type CdrStore, summaryOf } from "../call/cdr.ts";
 import type { Leg, Next } from "../call/engine.ts";
-import type { CallJournal } from "../call/journal.ts";
+import type { CallJournal, CourseWriter } from "../call/journal.ts";
 import type { MemoryStore } from "../call/memory.ts";
 import { converse } from "../conversation/conversation.ts";
 import type { LadderStep } from "../conversation/ladder.ts";
@@ -14,7 +14,7 @@ import type { LiveCalls } from "../server/live.ts";
 import type { Callers } from "./callers.ts";
 import { connectAhead, rateOfCodec } from "./connect.ts";
 import type { Generation } from "./generation.ts";
-import { begun, cutTurn, takenOver } from "./journalled.ts";
+import { begun, cutTurn, type Taken, takenOver } from "./journalled.ts";
 import { fillOutcome } from "./outcome.ts";
 import { openRecord, type Record, recordRefusal } from "./record.ts";
 import { remembering } from "./remembering.ts";
@@ -33,7 +33,12 @@ interface DeskOptions {
   readonly callers: Pick<Callers, "admit">;
   /** The number of calls is another one. */
   readonly onCount?: () => void;
+  /** What a call's agent does. Default: it converses. */
+  readonly talk?: typeof converse;
 }
+
+/** By then the dialplan has offered a call once more, or never will. */
+const UNTOLD_MS = 5000;
 
 /** Where lent calls arrive: admitted within the limit, given to their agent, counted, and given back when the service stops. */
 export class Desk {
@@ -153,7 +158,7 @@ export class Desk {
 }
 
 interface CallOptions
-  extends Pick<DeskOptions, "clock" | "log" | "metrics" | "live" | "store" | "journal" | "memories"> {
+  extends Pick<DeskOptions, "clock" | "log" | "metrics" | "live" | "store" | "journal" | "memories" | "talk"> {
   readonly engine: string;
   readonly taken: () => Next | undefined;
 }
@@ -183,7 +188,7 @@ type After = (signal: AbortSignal) => Promise<void>;
 
 /** One call, by the generation that it began with. */
 async function runCall(leg: Leg, generation: Generation, options: CallOptions): Promise<After | undefined> {
-  const { clock, log, engine } = options;
+  const { clock, log, engine, talk = converse } = options;
   // The first time nothing is waited for.
   const taken = leg.attempt < 2 ? begun(leg, options) : await takenOver(leg, options);
   if (taken === "refused") {
@@ -193,6 +198,10 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     return undefined;
   }
   const { before } = taken;
+  if (before?.left) {
+    await passOn(leg, before.left, taken, options);
+    return undefined;
+  }
   const {
     agent,
     filler,
@@ -233,24 +242,39 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
       const parts = { media, leg, providers, filler, clock, log: callLog, observer, limits, signal };
       const cut = before && cutTurn(before);
       if (cut) observer.turn(cut);
-      const next = await converse({
+      const next = await talk({
         ...parts,
         agent: withFacts(agent, await caller.facts()),
         tools: (scope) => [...tools(scope), ...caller.tools(scope)],
         journal: course,
         ...(before && { before }),
       });
-      if (!signal.aborted) record.agreed();
+      if (signal.aborted) return next;
+      record.agreed();
+      course.write({ type: "left", next });
       return next;
     },
     // The store has it already, and writes it when the disk lets it.
     saveRecord: async (cdr) => callLog.info(summaryOf(cdr as Cdr), "call ended"),
   });
-  await calling.finally(() => course.end());
+  await calling.finally(() => leave(leg, course, clock));
   const record = written as Record | undefined;
   if (!form || record?.cdr.cdr.outcome?.state !== "pending") return undefined;
   const { llm } = forCall((step) => logStep(step, callLog));
   return (within) => fillOutcome({ record, before, llm, form, language: agent.language, clock }, within);
+}
+
+/** Whoever is offered a call of which the dialplan knows nothing must find out that it is over. */
+function leave({ untold }: Leg, course: CourseWriter, clock: Clock): void {
+  if (untold) clock.after(UNTOLD_MS, () => course.end());
+  else course.end();
+}
+
+/** The conversation was over when its worker died, or could not say so: the dialplan is told now. */
+async function passOn(leg: Leg, next: Next, taken: Taken, options: CallOptions): Promise<void> {
+  await leg.giveBack(next);
+  recordRefusal(leg, next, options);
+  taken.begin("").end();
 }
 
 const numbersOf = ({ did, to }: Leg) => ({ did, to });

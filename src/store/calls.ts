@@ -59,16 +59,19 @@ export interface Place {
 
 /** Where the record of a lent call goes: to an id of its own, or behind what an attempt before it has left. */
 export async function placeFor(db: Db, cdr: Cdr, owner: string): Promise<Place> {
+  let last: Cdr | undefined;
   for (let nth = 1; ; nth++) {
     const id = nth === 1 ? cdr.id : `${cdr.id}-${nth}`;
     const before = await findCall(db, id);
-    if (!before) return { id, taken: false };
+    if (!before) {
+      // The dialplan offers a call again when nobody told it what comes next. Whatever stands there, it is one call, with one record.
+      if (last && cdr.attempt > last.attempt) return { id: last.id, before: last, taken: true };
+      return { id, taken: false };
+    }
     const row = await db.selectFrom("calls").select("owner").where("id", "=", id).executeTakeFirst();
     // Written by a thread of this process that has died since.
     if (row?.owner === owner && before.started === cdr.started) return { id, taken: true };
-    const lost = before.ended === null || (before.next?.next === "menu" && before.next.reason === LOST);
-    // The dialplan offers a call again when the process that had it died. It is one call, with one record.
-    if (lost && cdr.attempt > before.attempt) return { id, before, taken: true };
+    last = before;
   }
 }
 

@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Kysely, SqliteDialect } from "kysely";
 import { codeOf } from "../base/errors.ts";
 import { assertCurrent, migrate, type Tables } from "./schema.ts";
@@ -72,14 +72,31 @@ function handle(database: DatabaseSync, file: string): Database {
   };
 }
 
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly reader: boolean;
+}
+
+const STATEMENTS = 100;
+
 /** Kysely's dialect for SQLite, over the SQLite that Node brings along. A transaction of ours always writes, and says so at its start. */
 function nodeSqlite(database: DatabaseSync): SqliteDialect {
+  // The same few sentences come again with each call; to have them understood once is half of what they cost.
+  const known = new Map<string, Prepared>();
+  const prepared = (sql: string): Prepared => {
+    const found = known.get(sql);
+    if (found) return found;
+    const statement = database.prepare(sql);
+    const one = { statement, reader: statement.columns().length > 0 };
+    if (known.size < STATEMENTS) known.set(sql, one);
+    return one;
+  };
   return new SqliteDialect({
     database: {
       prepare(sql) {
-        const statement = database.prepare(spoken(sql, database));
+        const { statement, reader } = prepared(spoken(sql, database));
         return {
-          reader: statement.columns().length > 0,
+          reader,
           all: (values) => statement.all(...(values as null[])),
           run: (values) => statement.run(...(values as null[])),
           iterate: (values) => statement.iterate(...(values as null[])),

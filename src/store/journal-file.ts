@@ -1,6 +1,7 @@
-import { type FileHandle, open, rm } from "node:fs/promises";
 import { basename } from "node:path";
+import type { Clock } from "../base/clock.ts";
 import type { CourseEvent, CourseWriter } from "../call/journal.ts";
+import type { DiskFile, JournalDisk } from "./journal-disk.ts";
 import type { Began, JournalLines } from "./journal-lines.ts";
 
 /** When the disk is made to have it: a killed worker loses nothing without, a power failure may take the last seconds. */
@@ -11,8 +12,12 @@ const FILE_BYTES = 1024 * 1024;
 /** What may wait for a disk that does not take it. */
 const WAITING_BYTES = 128 * 1024;
 const TEXT_MAX = 20_000;
+/** So long somebody waits for a slow disk who wants to be sure. */
+const KEPT_MS = 250;
 
 export interface JournalFileOptions {
+  readonly disk: JournalDisk;
+  readonly clock: Clock;
   readonly path: string;
   /** What is left of a call before, and is removed before this one is made. */
   readonly stale: readonly string[];
@@ -29,15 +34,16 @@ export interface JournalFileOptions {
 /** One call's journal, from its first line to its removal. */
 export class JournalFile implements CourseWriter {
   readonly #options: JournalFileOptions;
-  #handle: FileHandle | undefined;
+  #handle: DiskFile | undefined;
   #waiting: string[] = [];
   #waitingBytes = 0;
   #bytes = 0;
   #count = 0;
   #sync = false;
   #over = false;
+  readonly #keepers = new Set<() => void>();
 
-  constructor(options: JournalFileOptions, began: Began, events: readonly CourseEvent[] = [], handle?: FileHandle) {
+  constructor(options: JournalFileOptions, began: Began, events: readonly CourseEvent[] = [], handle?: DiskFile) {
     this.#options = options;
     this.#handle = handle;
     this.#add(began);
@@ -52,6 +58,19 @@ export class JournalFile implements CourseWriter {
     // Half a course is worse than none: whoever goes on would say again what was said long ago.
     if (this.#waitingBytes > WAITING_BYTES || this.#bytes + this.#waitingBytes > FILE_BYTES) this.#lose();
     wake(this);
+  }
+
+  kept(): Promise<void> {
+    if (this.#over || this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        late.cancel();
+        this.#keepers.delete(done);
+        resolve();
+      };
+      const late = this.#options.clock.after(KEPT_MS, done);
+      this.#keepers.add(done);
+    });
   }
 
   end(): void {
@@ -74,10 +93,11 @@ export class JournalFile implements CourseWriter {
 
   /** Brings file and memory together. Rejects when the disk did not take it; nothing is lost then. One at a time. */
   async work(): Promise<void> {
-    const { path, older } = this.#options;
+    const { disk, path, older } = this.#options;
     if (this.#over) {
       await this.close();
-      for (const file of [path, ...older]) await rm(file, { force: true });
+      for (const file of [path, ...older]) await disk.remove(file);
+      this.#kept();
       return;
     }
     const [lines, sync] = [this.#waiting, this.#sync];
@@ -85,22 +105,29 @@ export class JournalFile implements CourseWriter {
     this.#handle ??= await this.#create();
     const text = Buffer.from(lines.join(""));
     // A disk that was full may have taken half a line: written again, in the same place.
-    await this.#handle.write(text, 0, text.length, this.#bytes).then(({ bytesWritten }) => {
-      if (bytesWritten < text.length) throw Object.assign(new Error("the disk is full"), { code: "ENOSPC" });
-    });
+    if ((await this.#handle.write(text, this.#bytes)) < text.length)
+      throw Object.assign(new Error("the disk is full"), { code: "ENOSPC" });
     this.#bytes += text.length;
     this.#waiting = this.#waiting.slice(lines.length);
     this.#waitingBytes -= text.length;
     if (sync) {
       this.#sync = false;
-      await this.#handle.datasync();
+      await this.#handle.sync();
     }
+    if (this.#waiting.length === 0) this.#kept();
   }
 
-  async #create(): Promise<FileHandle> {
+  #kept(): void {
+    for (const keeper of [...this.#keepers]) keeper();
+  }
+
+  async #create(): Promise<DiskFile> {
     // The dialplan lends a call that it got back as a new one: what was written of the one before is over.
-    for (const file of [this.#options.path, ...this.#options.stale]) await rm(file, { force: true });
-    return open(this.#options.path, "wx", 0o600);
+    const { disk, path, stale } = this.#options;
+    for (const file of [path, ...stale]) await disk.remove(file);
+    const handle = await disk.create(path);
+    if (!handle) throw Object.assign(new Error("somebody else writes this journal"), { code: "EEXIST" });
+    return handle;
   }
 
   #add(value: Began | CourseEvent): void {

@@ -1,11 +1,11 @@
-import { mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Timer } from "../base/clock.ts";
-import { codeOf, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { withDeadline } from "../base/signals.ts";
 import { type CallJournal, type Claim, type CourseWriter, courseOf, type JournalledCall } from "../call/journal.ts";
 import { expireRegularly } from "./expiry.ts";
+import { type JournalDisk, realDisk } from "./journal-disk.ts";
 import { type Fsync, JournalFile, type JournalFileOptions } from "./journal-file.ts";
 import { JournalLines } from "./journal-lines.ts";
 
@@ -14,6 +14,8 @@ export interface JournalFolderOptions {
   readonly fsync: Fsync;
   /** Seals what is written. Absent: it stands there in the clear, for the service's user alone. */
   readonly secret: string | undefined;
+  /** Default: this machine's. */
+  readonly disk?: JournalDisk;
   readonly clock: Clock;
   readonly log: Log;
   /** Something could not be written, or not be read. */
@@ -34,6 +36,7 @@ const STALE_MS = 3_600_000;
  */
 export class JournalFolder implements CallJournal {
   readonly #options: JournalFolderOptions;
+  readonly #disk: JournalDisk;
   readonly #lines: JournalLines;
   readonly #dirty = new Set<JournalFile>();
   /** Of calls that are up. */
@@ -46,6 +49,7 @@ export class JournalFolder implements CallJournal {
 
   constructor(options: JournalFolderOptions) {
     this.#options = options;
+    this.#disk = options.disk ?? realDisk;
     this.#lines = new JournalLines(options.secret);
     this.#expiry = expireRegularly(options, () => void this.removeStale().catch((error) => this.#failed(error)));
   }
@@ -71,10 +75,10 @@ export class JournalFolder implements CallJournal {
   /** Removes what nobody will go on with. */
   async removeStale(): Promise<void> {
     const { dir, clock } = this.#options;
-    for (const name of await journalsIn(dir)) {
+    for (const name of await journalsIn(dir, this.#disk)) {
       const file = join(dir, name);
-      const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
-      if (clock.wall() - mtimeMs > STALE_MS) await rm(file, { force: true });
+      const changedAt = (await this.#disk.changedAt(file)) ?? Number.POSITIVE_INFINITY;
+      if (clock.wall() - changedAt > STALE_MS) await this.#disk.remove(file);
     }
   }
 
@@ -93,15 +97,9 @@ export class JournalFolder implements CallJournal {
 
   async #claim(call: JournalledCall): Promise<Claim> {
     const [first, second] = this.#pathsOf(call);
-    const text = await readFile(first, "utf8").catch((error: unknown) => {
-      if (codeOf(error) === "ENOENT") return undefined;
-      throw error;
-    });
+    const text = await this.#disk.read(first);
     if (text === undefined) return { type: "none" };
-    const handle = await open(second, "wx", 0o600).catch((error: unknown) => {
-      if (codeOf(error) === "EEXIST") return undefined;
-      throw error;
-    });
+    const handle = await this.#disk.create(second);
     if (!handle) return { type: "refused" };
     const read = this.#lines.read(text, nameIn(first));
     if (!read) {
@@ -121,9 +119,18 @@ export class JournalFolder implements CallJournal {
   }
 
   #fileOptions(path: string, others: Pick<JournalFileOptions, "stale" | "older">) {
-    const { fsync } = this.#options;
+    const { fsync, clock } = this.#options;
     const onLost = (): void => this.#failed(new Error("too much is to be written of one call"));
-    return { path, ...others, lines: this.#lines, fsync, wake: (file: JournalFile) => this.#wake(file), onLost };
+    return {
+      disk: this.#disk,
+      clock,
+      path,
+      ...others,
+      lines: this.#lines,
+      fsync,
+      wake: (file: JournalFile) => this.#wake(file),
+      onLost,
+    };
   }
 
   #wake(file: JournalFile): void {
@@ -144,7 +151,7 @@ export class JournalFolder implements CallJournal {
     for (const file of this.#dirty) {
       this.#dirty.delete(file);
       try {
-        this.#made ??= mkdir(dir, { recursive: true, mode: 0o700 });
+        this.#made ??= this.#disk.makeFolder(dir);
         await this.#made;
         await file.work();
       } catch (error) {
@@ -173,17 +180,13 @@ export class JournalFolder implements CallJournal {
 }
 
 /** The names of all journals there are. */
-export async function journalsIn(dir: string): Promise<string[]> {
-  const names = await readdir(dir).catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT") return [];
-    throw error;
-  });
-  return names.filter((name) => name.endsWith(".jsonl"));
+export async function journalsIn(dir: string, disk: Pick<JournalDisk, "list"> = realDisk): Promise<string[]> {
+  return (await disk.list(dir)).filter((name) => name.endsWith(".jsonl"));
 }
 
 const nameIn = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-const beganOf = ({ direction, from, to }: JournalledCall, agent: string) => ({
+export const beganOf = ({ direction, from, to }: JournalledCall, agent: string) => ({
   version: 1 as const,
   agent,
   party: direction === "outbound" ? to : from,

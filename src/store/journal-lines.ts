@@ -4,6 +4,12 @@ import type { CourseEvent } from "../call/journal.ts";
 
 const tool = z.object({ id: z.string(), name: z.string(), input: z.record(z.string(), z.unknown()) });
 
+const next = z.discriminatedUnion("next", [
+  z.object({ next: z.literal("menu"), reason: z.string() }),
+  z.object({ next: z.literal("transfer"), target: z.string(), reason: z.string().exactOptional() }),
+  z.object({ next: z.literal("hangup") }),
+]);
+
 const event: z.ZodType<CourseEvent> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("asked"), text: z.string() }),
   z.object({ type: z.literal("saying"), kind: z.string(), pieces: z.array(z.string()) }),
@@ -13,6 +19,7 @@ const event: z.ZodType<CourseEvent> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("heard"), text: z.string(), tools: z.array(tool) }),
   z.object({ type: z.literal("tool"), id: z.string(), result: z.string() }),
   z.object({ type: z.literal("key"), digit: z.string().max(1) }),
+  z.object({ type: z.literal("left"), next }),
 ]);
 
 const began = z.object({ version: z.literal(1), agent: z.string(), party: z.string() });

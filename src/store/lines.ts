@@ -88,7 +88,11 @@ function appendLine(file: string, line: string): void {
 const NEWLINE = 0x0a;
 
 /** Writes the lines that a process of before, or a full disk, has left out. `mine`: also those of this owner. */
-export async function writeMissingLines(db: Db, dir: string, mine?: string): Promise<void> {
+export async function writeMissingLines(
+  db: Db,
+  dir: string,
+  { mine, isAlive = isOwnerAlive }: { mine?: string; isAlive?: (owner: string) => boolean } = {},
+): Promise<void> {
   const rows = await db
     .selectFrom("calls")
     .select(["id", "owner"])
@@ -97,7 +101,7 @@ export async function writeMissingLines(db: Db, dir: string, mine?: string): Pro
     .where("outcome_pending", "=", 0)
     .execute();
   for (const { id, owner } of rows) {
-    if (owner !== mine && isOwnerAlive(owner)) continue;
+    if (owner !== mine && isAlive(owner)) continue;
     await removeLine(db, dir, id);
     await writeLine(db, dir, id);
   }

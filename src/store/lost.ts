@@ -10,7 +10,12 @@ import type { Tables } from "./schema.ts";
  * Closes the records whose process is gone: their calls are in the menu, or over. Returns how many. May be called at any
  * time, by any process.
  */
-export async function closeLost(db: Kysely<Tables>, dir: string, at: string): Promise<number> {
+export async function closeLost(
+  db: Kysely<Tables>,
+  dir: string,
+  at: string,
+  isAlive: (owner: string) => boolean = isOwnerAlive,
+): Promise<number> {
   const open = await db
     .selectFrom("calls")
     .select(["id", "owner", "started", "answered", "fallbacks"])
@@ -18,7 +23,7 @@ export async function closeLost(db: Kysely<Tables>, dir: string, at: string): Pr
     .execute();
   let closed = 0;
   for (const { id, owner, started, answered, fallbacks } of open) {
-    if (isOwnerAlive(owner)) continue;
+    if (isAlive(owner)) continue;
     const next = JSON.stringify({ next: "menu", reason: LOST });
     const all = JSON.stringify([...(JSON.parse(fallbacks) as string[]), LOST]);
     // The clock may have been put back meanwhile: nothing ends before it began.
@@ -35,16 +40,16 @@ export async function closeLost(db: Kysely<Tables>, dir: string, at: string): Pr
       return Number(result.numUpdatedRows);
     });
   }
-  await completePending(db);
-  await writeMissingLines(db, dir);
+  await completePending(db, isAlive);
+  await writeMissingLines(db, dir, { isAlive });
   return closed;
 }
 
 /** Calls that had ended, whose outcome nobody is going to fill any more. */
-async function completePending(db: Kysely<Tables>): Promise<void> {
+async function completePending(db: Kysely<Tables>, isAlive: (owner: string) => boolean): Promise<void> {
   const pending = await db.selectFrom("calls").select(["id", "owner"]).where("outcome_pending", "=", 1).execute();
   for (const { id, owner } of pending) {
-    if (isOwnerAlive(owner)) continue;
+    if (isAlive(owner)) continue;
     await db.transaction().execute(async (tx) => {
       const result = await tx
         .updateTable("calls")

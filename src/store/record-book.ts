@@ -12,6 +12,10 @@ export interface RecordBookOptions {
   readonly dir: string;
   /** Whose the open records are. */
   readonly owner: string;
+  /** Whether the process of another owner still runs. Default: the kernel is asked. */
+  readonly isAlive?: (owner: string) => boolean;
+  /** Default: the file in `dir`. */
+  readonly open?: (dir: string) => Database;
   /** Milliseconds since 1970. */
   readonly wall: () => number;
   /** A broken database was renamed to this, and a new one is used. */
@@ -85,13 +89,14 @@ export class RecordBook {
   async retry(): Promise<void> {
     await this.#writing(async ({ db }) => {
       await this.#catchUp();
-      await writeMissingLines(db, this.#options.dir, this.#options.owner);
+      const { dir, owner, isAlive } = this.#options;
+      await writeMissingLines(db, dir, { mine: owner, ...(isAlive && { isAlive }) });
     });
   }
 
   async closeLost(): Promise<number> {
-    const { dir, wall } = this.#options;
-    return await this.#writing(({ db }) => closeLost(db, dir, new Date(wall()).toISOString()));
+    const { dir, wall, isAlive } = this.#options;
+    return await this.#writing(({ db }) => closeLost(db, dir, new Date(wall()).toISOString(), isAlive));
   }
 
   async expire(keepDays: KeepDays, pause: () => Promise<void>): Promise<Expired> {
@@ -185,7 +190,7 @@ export class RecordBook {
     this.close();
     // Another file than before: none of what is up stands in it.
     for (const held of this.#held.values()) held.saved = false;
-    this.#database = openDatabase(dir);
+    this.#database = (this.#options.open ?? openDatabase)(dir);
     return this.#database;
   }
 }

@@ -12,16 +12,25 @@ const nextMacrotask = setImmediate;
 /** Lets everything that is only waiting for promises run until it waits for something else. */
 export const settle = (): Promise<void> => new Promise((resolve) => nextMacrotask(resolve));
 
+/** The same without a turn of the event loop, which costs more than most steps do: where nothing comes from outside. */
+export const settleInside = (): Promise<void> =>
+  new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
+
 /** Time that passes only when a test says so. Timers run in the order in which they fall due, those of one moment in the order in which they were set. */
 export class VirtualClock implements Clock {
   readonly #startedAt: number;
+  readonly #letRun: () => Promise<void>;
   #nowMs = 0;
   #jumpedMs = 0;
   #due: Due[] = [];
 
   /** `startedAt`: milliseconds since 1970 at the virtual start. */
-  constructor({ startedAt = Date.UTC(2026, 0, 5, 9) }: { startedAt?: number } = {}) {
+  constructor({
+    startedAt = Date.UTC(2026, 0, 5, 9),
+    letRun = settle,
+  }: { startedAt?: number; letRun?: () => Promise<void> } = {}) {
     this.#startedAt = startedAt;
+    this.#letRun = letRun;
   }
 
   /** Timers that are set and neither fired nor cancelled: what a test leaves behind. */
@@ -58,11 +67,11 @@ export class VirtualClock implements Clock {
   /** Lets `ms` pass, running what falls due at its own time, and promises in between. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
-    await settle();
+    await this.#letRun();
     for (let next = this.#due[0]; next && next.atMs <= untilMs; next = this.#due[0]) {
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
       this.#fire(next);
-      await settle();
+      await this.#letRun();
     }
     this.#nowMs = untilMs;
   }

@@ -2,13 +2,14 @@ import type { Clock } from "../../base/clock.ts";
 import { codeOf, isCancellation, messageOf, OutsideError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
+import { withDeadline } from "../../base/signals.ts";
 import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { Siblings } from "../../call/siblings.ts";
 import type { EngineContext } from "../context.ts";
 import { parseRecordingWord, rawOf } from "../recording-word.ts";
-import { AmiClient } from "./ami.ts";
-import { AriClient, AriError } from "./ari.ts";
+import { AmiClient, type AmiClientOptions } from "./ami.ts";
+import { AriClient, type AriClientOptions, AriError } from "./ari.ts";
 import { type AriEvent, fieldOf } from "./ari-events.ts";
 import { AudioSocketServer } from "./audiosocket.ts";
 import { readCaller } from "./caller.ts";
@@ -16,9 +17,9 @@ import { capabilityOf, mediaKindOf } from "./capability.ts";
 import { FaultCounting } from "./counting.ts";
 import { AsteriskLeg, type Caller, causeOf, nobody } from "./leg.ts";
 import { type Line, type LineCounts, noCounts } from "./line.ts";
-import { openWebsocketMedia } from "./media.ts";
+import { openWebsocketMedia, type WebsocketMediaOptions } from "./media.ts";
 import type { AsteriskOptions } from "./options.ts";
-import { Presence } from "./presence.ts";
+import { Presence, type PresenceOptions } from "./presence.ts";
 import { asteriskRecording, tellPolicy } from "./recording.ts";
 import { livingCalls, lookAround } from "./waiting.ts";
 
@@ -42,13 +43,42 @@ const OTHERS_MS = 200;
 const TURN_MS = 60;
 const TURNS_MAX = 4;
 const STAND_BY_MS = 500;
+// A caller waits in silence for what is asked of Asterisk; one that answers later is as good as away.
+const WHO_MS = 300;
+const TELL_MS = 500;
+const CAUSE_MS = 200;
 const DIGIT_DURATION_MS = "120";
 const COUNT_MS = 1000;
 // How soon somebody looks for recordings whose worker has died.
 const SWEEP_MS = 10_000;
 
-export function createAsterisk(options: AsteriskOptions, context: EngineContext): Engine {
-  return new AsteriskEngine(options, context);
+export type Ari = Pick<
+  AriClient,
+  "run" | "request" | "variable" | "setGlobal" | "drop" | "health" | "connected" | "malformed"
+>;
+export type Ami = Pick<AmiClient, "run" | "action" | "setVariable" | "health">;
+
+/** How the engine reaches its Asterisk. Whoever walks through its states in virtual time brings others. */
+export interface Connections {
+  ari(options: AriClientOptions): Ari;
+  ami(options: AmiClientOptions): Ami;
+  media(options: WebsocketMediaOptions): Promise<Line>;
+  presence(options: PresenceOptions): Pick<Presence, "hold" | "drop">;
+}
+
+const overTheNetwork: Connections = {
+  ari: (options) => new AriClient(options),
+  ami: (options) => new AmiClient(options),
+  media: openWebsocketMedia,
+  presence: (options) => new Presence(options),
+};
+
+export function createAsterisk(
+  options: AsteriskOptions,
+  context: EngineContext,
+  connections: Connections = overTheNetwork,
+): Engine {
+  return new AsteriskEngine(options, context, connections);
 }
 
 /** Calls that an Asterisk's dialplan lends: hears of them by ARI, takes their sound, and says through the manager interface what comes next. */
@@ -58,15 +88,16 @@ class AsteriskEngine implements Engine {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #metrics: Metrics | undefined;
-  readonly #ari: AriClient;
-  readonly #ami: AmiClient;
+  readonly #connections: Connections;
+  readonly #ari: Ari;
+  readonly #ami: Ami;
   readonly #claims = new Map<string, Claim>();
   readonly #lines = new Set<Line>();
   readonly #unsaid = new Map<string, Next>();
   readonly #counts: LineCounts = noCounts();
   readonly #recordings: RecordingStore | undefined;
   readonly #siblings: Siblings | undefined;
-  readonly #presence: Presence | undefined;
+  readonly #presence: Pick<Presence, "hold" | "drop"> | undefined;
   /** Calls of ours that are recorded: until the dialplan says that it has stopped, or the channel is gone. */
   readonly #recorded = new Map<string, RawRecording>();
   #audiosocket: AudioSocketServer | undefined;
@@ -75,23 +106,28 @@ class AsteriskEngine implements Engine {
   #draining = false;
   #standingBy = false;
 
-  constructor(options: AsteriskOptions, { clock, log, metrics, recordings, siblings }: EngineContext) {
+  constructor(
+    options: AsteriskOptions,
+    { clock, log, metrics, recordings, siblings }: EngineContext,
+    connections: Connections,
+  ) {
     this.#options = options;
+    this.#connections = connections;
     this.#clock = clock;
     this.#log = log;
     this.#metrics = metrics;
     this.#recordings = recordings;
     this.#siblings = siblings;
-    this.#ari = new AriClient({
+    this.#ari = connections.ari({
       options: options.ari,
       clock,
       log,
       onEvent: (event) => this.#onEvent(event),
       onConnected: (signal) => this.#onConnected(signal),
     });
-    this.#ami = new AmiClient({ options: options.ami, clock, log });
+    this.#ami = connections.ami({ options: options.ami, clock, log });
     if (options.presence || (siblings && siblings.size > 1))
-      this.#presence = new Presence({ ari: this.#ari, url: options.ari.url, clock, log });
+      this.#presence = connections.presence({ ari: this.#ari, url: options.ari.url, clock, log });
   }
 
   get health(): EngineHealth {
@@ -332,13 +368,14 @@ class AsteriskEngine implements Engine {
       if (this.#audiosocket) return this.#audiosocket.expect(media, this.#signal);
     }
     const { url } = this.#options.ari;
-    return openWebsocketMedia({ url, id: media, clock: this.#clock, counts: this.#counts, signal: this.#signal });
+    return this.#connections.media({ url, id: media, clock: this.#clock, counts: this.#counts, signal: this.#signal });
   }
 
   /** Undefined: the caller has hung up. Somebody of whom nothing can be read is still a caller. */
   async #whoCalls(call: string): Promise<Caller | undefined> {
     try {
-      return await readCaller(this.#ari, call);
+      const message = "Asterisk did not say in time who calls.";
+      return await withDeadline(() => readCaller(this.#ari, call), { clock: this.#clock, ms: WHO_MS, message });
     } catch (error) {
       if (error instanceof AriError && error.status === 404) return undefined;
       this.#log.warn({ call, err: error }, "who calls could not be read");
@@ -381,31 +418,41 @@ class AsteriskEngine implements Engine {
   async #watchLine(leg: AsteriskLeg, line: Line): Promise<void> {
     await line.closed;
     if (leg.leaving || leg.signal.aborted) return;
-    await this.#ari.request("GET", `channels/${leg.id}`).catch(() => {});
+    const heard = (): Promise<unknown> => this.#ari.request("GET", `channels/${leg.id}`);
+    await withDeadline(heard, { clock: this.#clock, ms: CAUSE_MS, message: "" }).catch(() => {});
     leg.end("normal");
   }
 
-  async #tell(call: string, next: Next): Promise<void> {
+  /** False: the dialplan does not know it. */
+  async #tell(call: string, next: Next): Promise<boolean> {
+    const message = "Asterisk's manager interface does not answer.";
     try {
-      const reason = next.next === "hangup" ? "" : (next.reason ?? "");
-      const name = next.next === "transfer" ? next.target : next.next;
-      await Promise.all([
-        this.#ami.setVariable(call, "SIDETONE_REASON", reason),
-        this.#ami.setVariable(call, "SIDETONE_NEXT", name),
-      ]);
+      await withDeadline(() => this.#setNext(call, next), { clock: this.#clock, ms: TELL_MS, message });
       this.#unsaid.delete(call);
+      return true;
     } catch (error) {
       // "No such channel": the caller is gone, and needs no next step.
-      if (codeOf(error) === "refused" && /no such channel/i.test(messageOf(error))) return;
+      if (codeOf(error) === "refused" && /no such channel/i.test(messageOf(error))) return true;
       await this.#tellAnyhow(call, next, error);
+      return next.next === "hangup";
     }
+  }
+
+  async #setNext(call: string, next: Next): Promise<void> {
+    const reason = next.next === "hangup" ? "" : (next.reason ?? "");
+    const name = next.next === "transfer" ? next.target : next.next;
+    await Promise.all([
+      this.#ami.setVariable(call, "SIDETONE_REASON", reason),
+      this.#ami.setVariable(call, "SIDETONE_NEXT", name),
+    ]);
   }
 
   /** Without the manager interface a call can still be ended. All else goes to the menu, and is refused if it is offered again. */
   async #tellAnyhow(call: string, next: Next, cause: unknown): Promise<void> {
     this.#log.warn({ call, err: cause }, "the dialplan could not be told what comes next; it goes to its menu");
     if (next.next === "hangup") {
-      await this.#ari.request("DELETE", `channels/${call}`).catch(() => {});
+      const end = (): Promise<unknown> => this.#ari.request("DELETE", `channels/${call}`);
+      await withDeadline(end, { clock: this.#clock, ms: TELL_MS, message: "" }).catch(() => {});
       return;
     }
     this.#unsaid.set(call, next);

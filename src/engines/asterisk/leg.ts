@@ -44,8 +44,8 @@ export interface LegOptions {
   readonly line: Line;
   readonly clock: Clock;
   readonly recording: Recording;
-  /** Sets what comes next, and resolves when the PBX has it. Never rejects: a dialplan that was told nothing goes to its menu. */
-  readonly tell: (next: Next) => Promise<void>;
+  /** Sets what comes next, and resolves when the PBX has it: with false when it was not taken. Never rejects: a dialplan that was told nothing goes to its menu. */
+  readonly tell: (next: Next) => Promise<boolean>;
   readonly press: (digit: string) => Promise<void>;
 }
 
@@ -69,6 +69,7 @@ export class AsteriskLeg implements Leg {
   readonly codec: string;
   readonly origin: string;
   readonly recording: Recording;
+  untold = false;
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #tell: LegOptions["tell"];
@@ -154,7 +155,7 @@ export class AsteriskLeg implements Leg {
 
   // The order matters: two connections have none between them, so the word must have arrived before the line is let go.
   async #leave(next: Next): Promise<void> {
-    await this.#tell(next);
+    this.untold = !(await this.#tell(next));
     await this.#line.hangUp();
     this.end("normal");
   }

@@ -1,0 +1,55 @@
+import { mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { codeOf } from "../base/errors.ts";
+
+/** One file that is being written. */
+export interface DiskFile {
+  /** Writes at that place, and returns how many bytes were taken. */
+  write(data: Buffer, at: number): Promise<number>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a journal asks of a disk. */
+export interface JournalDisk {
+  makeFolder(dir: string): Promise<void>;
+  /** Makes it, for the service's user alone. Undefined: there is one of this name already, and somebody else has made it. */
+  create(path: string): Promise<DiskFile | undefined>;
+  /** Undefined: there is none. */
+  read(path: string): Promise<string | undefined>;
+  /** That there is none is no fault. */
+  remove(path: string): Promise<void>;
+  /** Names; none where there is no such folder. */
+  list(dir: string): Promise<string[]>;
+  /** Milliseconds since 1970; undefined: there is none. */
+  changedAt(path: string): Promise<number | undefined>;
+}
+
+async function unless<T>(code: string, work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (codeOf(error) === code) return undefined;
+    throw error;
+  }
+}
+
+/** This machine's own. */
+export const realDisk: JournalDisk = {
+  async makeFolder(dir) {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  },
+  async create(path) {
+    const handle = await unless("EEXIST", open(path, "wx", 0o600));
+    return (
+      handle && {
+        write: async (data, at) => (await handle.write(data, 0, data.length, at)).bytesWritten,
+        sync: () => handle.datasync(),
+        close: () => handle.close(),
+      }
+    );
+  },
+  read: (path) => unless("ENOENT", readFile(path, "utf8")),
+  remove: (path) => rm(path, { force: true }),
+  list: async (dir) => (await unless("ENOENT", readdir(dir))) ?? [],
+  changedAt: async (path) => (await unless("ENOENT", stat(path)))?.mtimeMs,
+};

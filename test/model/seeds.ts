@@ -1,0 +1,11 @@
+/** Runs that once showed a fault of the product. Every run of the suite begins with them. */
+export const SEEDS: readonly number[] = [
+  // Who calls was waited for in silence, for as long as ARI hung.
+  272, 296, 406,
+  // The dialplan could not be told what comes next, and another worker began to talk: two records, two agents.
+  382, 457, 541, 544, 589, 949,
+  // An agent went on with a call that was over, while ARI hung.
+  786,
+  // Something was done that the journal did not have yet, and then once more.
+  8, 251, 1268, 2625, 3219,
+];
