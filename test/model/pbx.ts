@@ -66,9 +66,10 @@ export class CallChannel {
   readonly #pbx: ModelPbx;
   readonly #gone = Promise.withResolvers<never>();
   readonly #stack: { place: Place; args: readonly string[] }[] = [];
-  #place: Place = { context: "sidetone-in", exten: "3000", priority: 1 };
+  #place: Place;
 
-  constructor(pbx: ModelPbx, id: string) {
+  constructor(pbx: ModelPbx, id: string, to: string) {
+    this.#place = { context: "sidetone-in", exten: to, priority: 1 };
     this.#pbx = pbx;
     this.id = id;
     this.#gone.promise.catch(() => {});
@@ -243,8 +244,8 @@ export class ModelPbx {
     this.#prefix = prefix;
   }
 
-  call(): CallChannel {
-    const call = new CallChannel(this, `${this.#prefix}.${++this.#serial}`);
+  call(to = "3000"): CallChannel {
+    const call = new CallChannel(this, `${this.#prefix}.${++this.#serial}`, to);
     this.calls.set(call.id, call);
     return call;
   }
