@@ -45,7 +45,7 @@ export const HEARTBEAT_MS = 200;
 
 const agent = { name: "reception", voice: "v", language: "en", hints: [], limits: {} };
 const generation = {
-  config: { limits: { calls: 50 } },
+  config: { limits: { calls: 50, callerPerMinute: 100 } },
   agentFor: () => ({
     agent,
     filler: { prepare: () => Promise.resolve() },
@@ -80,6 +80,7 @@ export class Worker {
       ...{ clock, log: silentLog, metrics, live: createLiveCalls({ clock }) },
       store: storeOf(machine, process),
       journal: mutations.has("no fence") ? unfenced(journal, machine) : journal,
+      callers: { admit: () => true },
       generation: () => generation,
       talk: talkerOn(world, { stage, process, mediaOf, hasty: mutations.has("tools do not wait for the journal") }),
     });
@@ -97,7 +98,15 @@ export class Worker {
     };
     const channel = { connected: true, send, on() {}, off() {} };
     new Lifeline({
-      ...{ clock, heartbeatMs: HEARTBEAT_MS, channel, calls: () => this.desk.calls, onWish() {}, onOrphaned() {} },
+      ...{
+        clock,
+        heartbeatMs: HEARTBEAT_MS,
+        channel,
+        calls: () => this.desk.calls,
+        memoryMb: () => 100,
+        onWish() {},
+        onOrphaned() {},
+      },
     });
   }
 

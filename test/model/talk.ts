@@ -89,6 +89,7 @@ export function talkerOn(world: World, { stage, process, mediaOf, hasty }: Talke
     try {
       const up = before && takeUp(before, history, promptsFor("en"));
       if (!up) await say("greeting", "Good morning.");
+      else if (up.type === "ask") await say("answer", "Once more, please.", [...up.tools]);
       else if (up.type === "say") await say("answer", up.text, [...up.tools]);
       else await say("answer", `${up.text} ${up.question}`);
       if (stage.booked.get(leg.id) === undefined && !before) {

@@ -1,0 +1,22 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { story, walk } from "../model/walks.ts";
+
+export interface Walked {
+  readonly runs: number;
+  readonly calls: number;
+  readonly faults: number;
+  readonly resumed: number;
+  readonly longestSilenceMs: number;
+  /** What happened in the first runs that failed. */
+  readonly failed: readonly string[];
+}
+
+const { first, runs } = workerData as { first: number; runs: number };
+const { failed, ...sum } = await walk({
+  first,
+  runs,
+  onRun(done) {
+    if (done % 500 === 0) parentPort?.postMessage({ done });
+  },
+});
+parentPort?.postMessage({ ...sum, failed: failed.map(story) } satisfies Walked);
