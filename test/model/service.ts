@@ -1,6 +1,7 @@
 import { silentLog } from "../../src/base/log.ts";
 import { createMetrics } from "../../src/base/metrics.ts";
 import type { Cdr, CdrStore } from "../../src/call/cdr.ts";
+import type { MemoryStore } from "../../src/call/memory.ts";
 import { createAsterisk } from "../../src/engines/asterisk/engine.ts";
 import { asteriskOptions } from "../../src/engines/asterisk/options.ts";
 import { createLiveCalls } from "../../src/server/live.ts";
@@ -81,6 +82,7 @@ export class Worker {
       store: storeOf(machine, process),
       journal: mutations.has("no fence") ? unfenced(journal, machine) : journal,
       callers: { admit: () => true },
+      memories: {} as MemoryStore,
       generation: () => generation,
       talk: talkerOn(world, { stage, process, mediaOf, hasty: mutations.has("tools do not wait for the journal") }),
     });
