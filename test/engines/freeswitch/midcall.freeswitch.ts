@@ -103,9 +103,6 @@ async function bothHear(talk: Talk, hz: number): Promise<void> {
   await Promise.all([heard, hears(talk.phone, AGENT_HZ, "the agent")]);
 }
 
-const channelOf = async (from: string): Promise<string> =>
-  new RegExp(`([0-9a-f-]{36}),inbound,[^\\n]*/${from}@`).exec(await pbx.pbx.cli("show channels"))?.[1] ?? "";
-
 const released = (leg: Leg): Promise<void> => until(() => leg.signal.aborted, "the end of the leg");
 
 describe("a lent call", () => {
@@ -176,56 +173,9 @@ describe("a lent call", () => {
     await heard;
   });
 
-  test.each([
-    [
-      'Zoë \\"Ann\\", O\'Hara; $\\{system touch /tmp/sidetone-pwned}',
-      // FreeSWITCH itself takes the dollar away from what would be a variable.
-      'Zoë "Ann", O\'Hara; %{system touch /tmp/sidetone-pwned}',
-    ],
-    ["李小龙, <b>", "李小龙, <b>"],
-    ["%0d%0aX-Evil: 1", undefined],
-  ])("whose caller calls himself %s is as any other", async (fromName, told) => {
-    const talk = await talking({ fromName });
-    if (told !== undefined) expect(talk.leg.fromName.replaceAll("\\", "")).toBe(told.replaceAll("\\", ""));
-    expect(talk.leg.fromName).not.toMatch(/\p{Cc}/u);
-    await talk.leg.giveBack({ next: "transfer", target: "sales" });
-    await hears(talk.phone, SALES_HZ, "sales");
-  });
-});
-
-describe("a colleague who has the caller", () => {
-  /** The caller and a colleague's phone, joined. */
-  async function joined(): Promise<{ caller: SipPhone; colleague: SipPhone }> {
-    const caller = await dialled({ to: "kept", from: "801" });
-    const colleague = await dialled({ to: "kept", from: "802" });
-    await expect.poll(() => channelOf("801")).not.toBe("");
-    await expect.poll(() => channelOf("802")).not.toBe("");
-    expect(await pbx.pbx.cli(`uuid_bridge ${await channelOf("801")} ${await channelOf("802")}`)).toMatch(/^\+OK/);
-    caller.line.say(CALLER_HZ, 20_000);
-    await hears(colleague, CALLER_HZ, "the caller");
-    return { caller, colleague };
-  }
-
-  test("transfers him to the agent, blindly: the agent and he hear each other", async () => {
-    const { caller, colleague } = await joined();
-    const next = desk.nextLeg();
-    colleague.refer(pbx.number);
-    const leg = await next;
-    const media = await leg.openMedia();
-    const heard = agentHears({ phone: caller, leg, media }, CALLER_HZ);
-    void speakForEver(media, leg.signal);
-    await Promise.all([heard, hears(caller, AGENT_HZ, "the agent")]);
-  });
-
-  test("talks to the agent first, and then joins the two: the caller has an agent, or the menu", async () => {
-    const { caller, colleague } = await joined();
-    const asked = await talking({ from: "802" });
-    const next = desk.nextLeg();
-    colleague.refer(pbx.number, asked.phone);
-    const leg = await Promise.race([next, caller.line.until(() => caller.line.share(MENU_HZ) > 0.9, "the menu", 8000)]);
-    if (!leg) return;
-    const media = await leg.openMedia();
-    void speakForEver(media, leg.signal);
-    await hears(caller, AGENT_HZ, "the agent");
+  test("whose caller calls himself a command, with quotes and commas, is as any other", async () => {
+    const talk = await talking({ fromName: 'Zoë \\"Ann\\", O\'Hara; $\\{system touch /tmp/sidetone-pwned}' });
+    // FreeSWITCH itself takes the dollar away from what would be a variable.
+    expect(talk.leg.fromName.replaceAll("\\", "")).toBe('Zoë "Ann", O\'Hara; %{system touch /tmp/sidetone-pwned}');
   });
 });
