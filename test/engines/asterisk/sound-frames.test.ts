@@ -37,8 +37,10 @@ test("what is played in one tick leaves in one write, and in messages of one fra
     });
   });
   const socket = new WebSocket(`ws://127.0.0.1:${typeof address === "object" ? address?.port : 0}`);
+  // Both come in one tick.
+  const opened = once(socket, "open");
   const [response] = await once(socket, "upgrade");
-  await once(socket, "open");
+  await opened;
   const frames = new SoundFrames(response.socket, { frameBytes: 320, frames: 3 });
   for (const mark of [1, -2, 3, 4]) frames.add(frame(mark));
   await all;
