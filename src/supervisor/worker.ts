@@ -3,6 +3,7 @@ import type { Log } from "../base/log.ts";
 import { type Heart, listenToHeart } from "./heart.ts";
 import type { ProcessEnd, WorkerProcess } from "./process.ts";
 import { type FromWorker, isFromWorker, type SupervisorSettings, type ToWorker } from "./protocol.ts";
+import { starvedMs } from "./starved.ts";
 
 /** How a worker's life ended. */
 export interface WorkerEnd extends ProcessEnd {
@@ -147,6 +148,7 @@ export class Worker {
     this.#heart = listenToHeart({
       clock,
       ...settings,
+      starvedMs: () => starvedMs(this.pid),
       onSilent: (silentMs) => {
         log.error(
           { pid: this.pid, silentMs, calls: this.#calls },

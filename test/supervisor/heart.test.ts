@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Clock } from "../../src/base/clock.ts";
 import { listenToHeart } from "../../src/supervisor/heart.ts";
+import { starvedMs } from "../../src/supervisor/starved.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
 const listen = (clock: Clock) => {
@@ -49,6 +50,36 @@ describe("the heart of a worker", () => {
     expect(silences).toEqual([]);
     await clock.advance(200);
     expect(silences).toHaveLength(1);
+  });
+
+  test("may wait for a processor, but not for ever", async () => {
+    const clock = new VirtualClock();
+    const silences: number[] = [];
+    let starvedMs = 0;
+    const options = { clock, heartbeatMs: 100, killAfterMs: 700, onSilent: (ms: number) => void silences.push(ms) };
+    const heart = listenToHeart({ ...options, starvedMs: () => starvedMs });
+    starvedMs = 200;
+    await clock.advance(850);
+    expect(silences).toEqual([]);
+    heart.beat();
+    await clock.advance(750);
+    expect(silences, "what it waited before its last beat counts no more").toEqual([700]);
+
+    const second = listenToHeart({ ...options, starvedMs: () => starvedMs });
+    starvedMs += 5000;
+    await clock.advance(1000);
+    expect(silences).toHaveLength(1);
+    await clock.advance(100);
+    expect(silences).toEqual([700, 1050]);
+    second.close();
+  });
+
+  test.skipIf(process.platform !== "linux")("the kernel tells how long a process waited for a processor", () => {
+    const before = starvedMs(process.pid);
+    expect(before).toBeGreaterThan(0);
+    expect(starvedMs(process.pid)).toBeGreaterThanOrEqual(before);
+    expect(starvedMs(undefined)).toBe(0);
+    expect(starvedMs(2 ** 22 + 1)).toBe(0);
   });
 });
 
