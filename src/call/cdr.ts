@@ -101,7 +101,17 @@ export const isComplete = ({ ended, outcome }: Pick<Cdr, "ended" | "outcome">): 
 export type CdrChange = Partial<
   Pick<
     Cdr,
-    "answered" | "ended" | "keys" | "notes" | "recording" | "hangupCause" | "next" | "fallbacks" | "usage" | "outcome"
+    | "answered"
+    | "ended"
+    | "keys"
+    | "notes"
+    | "recording"
+    | "hangupCause"
+    | "next"
+    | "fallbacks"
+    | "usage"
+    | "outcome"
+    | "language"
   >
 >;
 
@@ -152,6 +162,8 @@ export interface OpenCdr {
   key(digit: string): void;
   /** False: there are enough notes, and this one is not kept. */
   note(text: string): boolean;
+  /** The language that is spoken from now on. */
+  language(language: string): void;
   fallback(reason: string): void;
   /** A request to a provider is over. */
   usage(usage: Partial<CdrUsage> & Pick<CdrUsage, "provider">): void;
@@ -210,6 +222,9 @@ export function openCdr(leg: Leg, { engine, agent, clock, store, webhook = "" }:
       later({ notes: [...cdr.notes, text.slice(0, NOTE_MAX)] });
       entry.change(saved());
       return true;
+    },
+    language(language) {
+      later({ language });
     },
     fallback(reason) {
       if (cdr.fallbacks.length < FALLBACKS_MAX) later({ fallbacks: [...cdr.fallbacks, reason] });

@@ -54,18 +54,35 @@ export function readAgent(path: string, stem: string, context: AgentContext): Ag
     speech: _speech,
     name = stem,
     limits: own,
+    languages,
     ...rest
   } = parsed.data;
   if (!choices || !limits) return undefined;
   const { calls: _1, callsPerWorker: _2, overflow: _3, callerPerMinute: _4, ...common } = limits;
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
-  return { ...rest, name, file: path, choices, limits: { ...common, ...given } };
+  const agent = { ...rest, name, file: path, choices, limits: { ...common, ...given }, variants: [] };
+  const variants = Object.entries(languages).flatMap(([language, other]) => {
+    const settings = variantOf(parsed.data, language, other);
+    const chosen = chooseProviders(settings, read.file as YamlFile, context, ["languages", language]);
+    const { key, stt: _ears, llm: _model, tts: _tongue, prompt = agent.prompt, script = agent.script, ...own } = other;
+    if (chosen) return [{ ...agent, ...own, prompt, script, language, choices: chosen, key }];
+    return [];
+  });
+  return { ...agent, variants };
 }
+
+/** Who serves an agent in another language: whom that names, else as in the first. */
+const variantOf = (
+  settings: AgentSettings,
+  language: string,
+  { stt = settings.stt, llm = settings.llm, tts = settings.tts }: AgentSettings["languages"][string],
+): AgentSettings => ({ ...settings, language, stt, llm, tts });
 
 function chooseProviders(
   settings: AgentSettings,
   file: YamlFile,
   context: AgentContext,
+  within: readonly string[] = [],
 ): Record<Stage, readonly string[]> | undefined {
   const choices: Record<Stage, readonly string[]> = { vad: [], stt: [], llm: [], tts: [], speech: [] };
   let sound = true;
@@ -80,8 +97,8 @@ function chooseProviders(
       const known = Object.keys(context.providers[stage]);
       const likely = nearest(name, known);
       const hint = likely ? `. Did you mean "${likely}"?` : "";
-      const problem = `${pathName(path)}: found "${name}"; expected ${known.length > 0 ? `one of ${known.join(", ")}` : `a configured provider for ${stage}, and there is none`}${hint}`;
-      context.faults.push({ file: file.path, ...file.placeOf(path), problem });
+      const problem = `${pathName([...within, ...path])}: found "${name}"; expected ${known.length > 0 ? `one of ${known.join(", ")}` : `a configured provider for ${stage}, and there is none`}${hint}`;
+      context.faults.push({ file: file.path, ...file.placeOf([...within, ...path]), problem });
     }
     choices[stage] = names;
   }

@@ -29,11 +29,13 @@ export interface ConfiguredProvider {
 export type StageChoices = Readonly<Record<Stage, readonly string[]>>;
 
 /** An agent file, checked and complete. `choices` holds the providers of each stage, best first. */
-export interface AgentConfig extends Omit<AgentSettings, "name" | "limits" | Stage> {
+export interface AgentConfig extends Omit<AgentSettings, "name" | "limits" | "languages" | Stage> {
   readonly name: string;
   readonly file: string;
   readonly choices: StageChoices;
   readonly limits: CallLimits;
+  /** The same agent in its other languages, each complete, and the key that asks for it. */
+  readonly variants: readonly (AgentConfig & { readonly key?: string | undefined })[];
 }
 
 type ServiceLimit = "calls" | "callsPerWorker" | "overflow" | "callerPerMinute";

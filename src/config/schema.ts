@@ -2,8 +2,10 @@ import { z } from "zod";
 import { whyNoPattern } from "../call/recording-path.ts";
 import { toolSchema } from "../providers/tools/schema.ts";
 import { collectorsSchema, humanSchema } from "./collectors.ts";
+import { languagesSchema } from "./languages.ts";
 import { nameOf, targetOf, text, whole } from "./names.ts";
 import { outcomeSchema, webhooksSchema } from "./outcome.ts";
+import { promptsSchema, stageChoice } from "./said.ts";
 
 /** The limits of a call. An agent file may tighten or widen them for its own calls. */
 const callLimits = {
@@ -304,14 +306,6 @@ export function serviceSchema(engines: EngineSchemas) {
   });
 }
 
-const stageChoice = (what: string) => {
-  const provider = nameOf("A provider by its name, or by its type.");
-  return z
-    .union([provider, z.array(provider).min(1).max(5)])
-    .describe(what)
-    .optional();
-};
-
 /** One file of the agents' folder. `script` is the scripted model's own schema. */
 export function agentSchema(script: z.ZodType) {
   return z.strictObject({
@@ -388,25 +382,8 @@ export function agentSchema(script: z.ZodType) {
       .max(50)
       .describe("Which of the `tools` of `sidetone.yaml` this agent may use.")
       .default([]),
-    prompts: z
-      .strictObject({
-        noInput: z
-          .union([text("One prompt.", 500), z.array(text("One prompt.", 500)).min(1).max(5)])
-          .describe("Said to a caller who says nothing, one after the other; then the menu.")
-          .optional(),
-        apology: text("Said when something failed.", 500).optional(),
-        filler: z
-          .union([text("One filler.", 80), z.array(text("One filler.", 80)).max(5)])
-          .describe("Said while an answer takes long, at most once a turn. An empty list: nothing.")
-          .optional(),
-        goodbye: text("Said before hanging up.", 500).optional(),
-        transfer: text("Said before a transfer, where the model says nothing.", 500).optional(),
-        interrupted: text("Said when another worker goes on with a call whose worker has died.", 200).optional(),
-        asISaid: text("Then, before the sentence that was cut.", 100).optional(),
-        goOn: text("Or to a caller who was speaking.", 200).optional(),
-      })
-      .describe("Fixed phrases.")
-      .prefault({}),
+    languages: languagesSchema(script),
+    prompts: promptsSchema.describe("Fixed phrases.").prefault({}),
     limits: agentLimits
       .describe("This agent's own limits; what is not given here comes from sidetone.yaml.")
       .prefault({}),

@@ -30,6 +30,7 @@ import { Question } from "./question.ts";
 import type { Stage } from "./reply.ts";
 import { Speaker } from "./speaker.ts";
 import { takeUp } from "./taking-up.ts";
+import type { Tongue } from "./tongue.ts";
 import { callTools, type MoreTools, type Tool } from "./tools.ts";
 import type { TurnEffect, TurnState } from "./turns.ts";
 import { Vault } from "./vault.ts";
@@ -58,7 +59,9 @@ export interface ConverseOptions {
   /** What the agent may do beyond what every agent may. */
   readonly tools?: MoreTools;
   /** What is said while an answer takes long. Absent: nothing. */
-  readonly filler?: Filler;
+  readonly filler?: Pick<Filler, "words">;
+  /** Which of its languages the agent speaks; `agent`, `providers` and `filler` are this one's then. */
+  readonly tongue?: Tongue;
   /** Where it is written down how the conversation goes. */
   readonly journal?: CourseWriter;
   /** What another worker has talked with this caller before it died. */

@@ -138,6 +138,13 @@ export class Ear {
     events.restarted();
   }
 
+  /** Hears in another language from now on, as the options say by then. What was open is settled by whoever asks for this. */
+  relearn(): void {
+    if (this.#closed) return;
+    this.#shut();
+    this.#open();
+  }
+
   /** The edges begin anew: after a hold, or when sound never ended. */
   reset(): void {
     this.#detector.reset();

@@ -59,7 +59,7 @@ export class Filler {
 
 /** What one call's waiting needs to know of it. */
 export function fillingIn(
-  { filler, media, observer }: { filler?: Filler; media: MediaStream; observer: ConversationObserver },
+  { filler, media, observer }: { filler?: Pick<Filler, "words">; media: MediaStream; observer: ConversationObserver },
   { fillerMs: afterMs }: ConversationLimits,
 ): Pick<WaitingOptions, "filler" | "onFiller"> {
   if (!filler) return {};

@@ -5,13 +5,19 @@ import type { Message, ToolRequest } from "./providers.ts";
  * Bounded: the oldest messages are forgotten, the prompt is not.
  */
 export class History {
-  readonly #system: readonly Message[];
+  readonly #prompt: () => string;
   readonly #limit: number;
   readonly #messages: Message[] = [];
 
-  constructor({ prompt, limit }: { prompt: string; limit: number }) {
-    this.#system = prompt === "" ? [] : [{ role: "system", content: prompt }];
+  constructor({ prompt, limit }: { prompt: () => string; limit: number }) {
+    this.#prompt = prompt;
     this.#limit = limit;
+  }
+
+  /** As the agent has it in the language that is spoken now. */
+  get #system(): readonly Message[] {
+    const content = this.#prompt();
+    return content === "" ? [] : [{ role: "system", content }];
   }
 
   caller(text: string): void {

@@ -17,6 +17,7 @@ import type { Patience } from "./patience.ts";
 import type { SpeechToText, Transcript, VoiceActivity } from "./providers.ts";
 import type { Question } from "./question.ts";
 import type { Speaker } from "./speaker.ts";
+import type { Tongue } from "./tongue.ts";
 import type { TurnState } from "./turns.ts";
 
 export interface ListenerOptions {
@@ -27,6 +28,8 @@ export interface ListenerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly observer: ConversationObserver;
+  /** Where the agent speaks several languages. */
+  readonly tongue?: Tongue;
   readonly limits: ConversationLimits;
   readonly floor: Floor;
   readonly patience: Patience;
@@ -78,8 +81,12 @@ export class Listener {
     this.ear = new Ear({
       ...providers,
       rate: media.rate,
-      language: agent.language,
-      hints: agent.hints,
+      get language() {
+        return agent.language;
+      },
+      get hints() {
+        return agent.hints;
+      },
       clock,
       log,
       limits,
@@ -156,6 +163,7 @@ export class Listener {
     if (this.#closed) return;
     if (transcript.text.trim() !== "") observer.callerWords(transcript.text, transcript.final);
     const news = words.hear(transcript);
+    if (transcript.final) this.#hearLanguage(transcript);
     if (news) patience.wordsAt = clock.now();
     if (transcript.turnEnd) patience.judged(undefined);
     else if (transcript.eager !== undefined) patience.judged(transcript.eager);
@@ -164,6 +172,27 @@ export class Listener {
       else this.#onIdleWords(transcript);
     } else if (news || (transcript.turnEnd && question.text !== "")) this.#onWords(transcript);
     else if (floor.state === "settling") patience.settle();
+  }
+
+  /** Who speaks another of the agent's languages, or asks for one, is heard and answered in it. */
+  #hearLanguage({ text, language }: Transcript): void {
+    const { tongue, question } = this.#options;
+    const changed = tongue?.hear(text, language);
+    if (!changed) return;
+    this.#speakAnew();
+    if (changed !== "asked") return;
+    question.words.drop();
+    question.owed = "greeting";
+  }
+
+  #speakAnew(): void {
+    const { tongue, speaker, observer, log, question } = this.#options;
+    if (!tongue) return;
+    log.info({ language: tongue.language }, "the call goes on in another language");
+    observer.language?.(tongue.language);
+    speaker.dropDraft();
+    question.words.settle();
+    this.ear?.relearn();
   }
 
   /** Words that do not take the floor: "mm-hm", an echo, somebody else's. */
@@ -239,6 +268,15 @@ export class Listener {
     const { ear } = this;
     if (event.type === "dtmf") {
       if (this.#options.keypad.takes(event.digit)) return;
+      if (this.#options.tongue?.press(event.digit)) {
+        this.#options.observer.key?.(event.digit);
+        this.#speakAnew();
+        floor.take("digit");
+        question.words.drop();
+        question.owed = "greeting";
+        floor.take("pause");
+        return;
+      }
       question.press(event.digit, clock.now());
       this.#options.observer.key?.(event.digit);
       floor.take("digit");

@@ -17,6 +17,8 @@ export interface ConversationObserver {
   turn(turn: Turn): void;
   /** A key was pressed. Those of protected passages are nobody's. */
   key?(digit: string): void;
+  /** From now on this is spoken, as BCP 47. */
+  language?(language: string): void;
   /** Something worse stands in for what is better, or what is better is back. */
   fallback?(step: Fallback): void;
   /** What a request to a model or a voice took. May come after the call, of a reply that was given up. */

@@ -8,6 +8,8 @@ export interface Transcript {
   readonly endMs: number;
   /** 0 to 1, where the recogniser says so. */
   readonly confidence?: number;
+  /** BCP 47, where the recogniser says which language it is. */
+  readonly language?: string;
   /** The recogniser itself says that the caller's turn is over. */
   readonly turnEnd?: boolean;
   /** What it thinks of a turn that is not over: nearly so (an answer may be prepared), or not. Absent where it does not judge turns. */

@@ -71,7 +71,7 @@ export class Speaker {
     this.#options = options;
     this.#startedAt = options.clock.now();
     this.#course = new CourseTeller(options.clock, options.journal);
-    this.history = new History({ prompt: options.agent.prompt, limit: options.limits.historyMessages });
+    this.history = new History({ prompt: () => options.agent.prompt, limit: options.limits.historyMessages });
   }
 
   /** Since when the agent is silent for a sound of the caller's. */

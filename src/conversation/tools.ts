@@ -45,18 +45,20 @@ export type MoreTools = (scope: ToolScope) => readonly Tool[];
  * The tools that every agent has, as far as its file and this call allow: `transfer` to the named targets, `hang_up`,
  * `send_digits`, `note`.
  */
-export function callTools({ targets, prompts }: Agent, { leg, observer }: ToolCall = {}): readonly Tool[] {
+export function callTools(agent: Agent, { leg, observer }: ToolCall = {}): readonly Tool[] {
+  const { targets } = agent;
   const press = leg?.sendDtmf?.bind(leg);
   const note = observer?.note?.bind(observer);
   return [
-    ...(targets.length === 0 ? [] : [transfer(targets, prompts.transfer)]),
-    hangUp(prompts.goodbye),
+    ...(targets.length === 0 ? [] : [transfer(agent)]),
+    hangUp(agent),
     ...(press ? [sendDigits(press)] : []),
     ...(note ? [takeNote(note)] : []),
   ];
 }
 
-const transfer = (targets: readonly string[], words: string): Tool => ({
+// In the words of the language that is spoken when the tool is used.
+const transfer = (agent: Pick<Agent, "targets" | "prompts">, { targets } = agent): Tool => ({
   definition: {
     name: "transfer",
     description: "Puts the caller through to a person or a department. Say so in one short sentence first.",
@@ -67,7 +69,9 @@ const transfer = (targets: readonly string[], words: string): Tool => ({
       additionalProperties: false,
     },
   },
-  words,
+  get words() {
+    return agent.prompts.transfer;
+  },
   // A target is one of the agent's own names. What a model makes up never reaches the dialplan.
   run: async ({ target }) =>
     typeof target === "string" && targets.includes(target)
@@ -75,13 +79,15 @@ const transfer = (targets: readonly string[], words: string): Tool => ({
       : { result: `There is no such target. The targets are: ${targets.join(", ")}.` },
 });
 
-const hangUp = (words: string): Tool => ({
+const hangUp = (agent: Pick<Agent, "prompts">): Tool => ({
   definition: {
     name: "hang_up",
     description: "Ends the call. Say goodbye first.",
     parameters: { type: "object", properties: {}, additionalProperties: false },
   },
-  words,
+  get words() {
+    return agent.prompts.goodbye;
+  },
   farewell: true,
   run: async () => ({ next: { next: "hangup" } }),
 });

@@ -18,6 +18,7 @@ import { begun, cutTurn, type Taken, takenOver } from "./journalled.ts";
 import { fillOutcome } from "./outcome.ts";
 import { openRecord, type Record, recordRefusal } from "./record.ts";
 import { remembering } from "./remembering.ts";
+import { spokenBy } from "./spoken.ts";
 
 interface DeskOptions {
   readonly clock: Clock;
@@ -202,15 +203,8 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     await passOn(leg, before.left, taken, options);
     return undefined;
   }
-  const {
-    agent,
-    filler,
-    forCall,
-    form,
-    tools,
-    remembers,
-    webhook = "",
-  } = generation.agentFor(before ? { ...numbersOf(leg), agent: before.agent } : leg);
+  const staffed = generation.agentFor(before ? { ...numbersOf(leg), agent: before.agent } : leg);
+  const { agent, filler, forCall, form, tools, remembers, webhook = "" } = staffed;
   const callLog = log.child({ call: leg.id, agent: agent.name });
   const { signal } = leg;
   const { memory } = generation.config;
@@ -232,19 +226,20 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     async converse(media, _leg, record) {
       const { observer } = record;
       const limits = defaultLimits;
-      const providers = forCall((step) => {
+      const onStep = (step: LadderStep): void => {
         logStep(step, callLog);
         observer.fallback?.(step);
-      });
+      };
+      const facts = await caller.facts();
+      const spoken = spokenBy(staffed, onStep, (one) => withFacts(one, facts));
       // A codec that is not what its name promised.
-      if (media.rate !== rate) connectAhead(agent, providers, { rate: media.rate, signal });
+      if (media.rate !== rate) connectAhead(agent, spoken.providers, { rate: media.rate, signal });
       filler.prepare([media.rate], signal).catch((error: unknown) => callLog.debug({ err: error }, "no filler"));
-      const parts = { media, leg, providers, filler, clock, log: callLog, observer, limits, signal };
+      const parts = { media, leg, ...spoken, clock, log: callLog, observer, limits, signal };
       const cut = before && cutTurn(before);
       if (cut) observer.turn(cut);
       const next = await talk({
         ...parts,
-        agent: withFacts(agent, await caller.facts()),
         tools: (scope) => [...tools(scope), ...caller.tools(scope)],
         journal: course,
         ...(before && { before }),
@@ -261,7 +256,8 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
   const record = written as Record | undefined;
   if (!form || record?.cdr.cdr.outcome?.state !== "pending") return undefined;
   const { llm } = forCall((step) => logStep(step, callLog));
-  return (within) => fillOutcome({ record, before, llm, form, language: agent.language, clock }, within);
+  return (within) =>
+    fillOutcome({ record, before, llm, form, language: record.cdr.cdr.language || agent.language, clock }, within);
 }
 
 /** Whoever is offered a call of which the dialplan knows nothing must find out that it is over. */

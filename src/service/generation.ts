@@ -23,6 +23,8 @@ export interface StaffedAgent {
   /** What it says while something is slow. */
   readonly filler: Filler;
   readonly forCall: ForCall;
+  /** The same in its other languages. */
+  readonly variants?: readonly (Pick<StaffedAgent, "agent" | "filler" | "forCall"> & { readonly key?: string })[];
   /** What is filled after each of its calls. */
   readonly form?: OutcomeForm;
   /** Who is told of them. */
@@ -61,18 +63,23 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
   const used = new Set(Object.values(config.agents).flatMap(({ tools }) => tools));
   const toolbox = new Toolbox({ tools: config.tools, used, clock: context.clock, log });
   const prepared = new AbortController();
-  for (const settings of Object.values(config.agents)) {
+  const staffed = (settings: AgentConfig): Pick<StaffedAgent, "agent" | "filler" | "forCall"> => {
     const scripted = settings.script === undefined ? [] : hintsOf(settings.script);
     const hints = [...new Set([...settings.keywords, ...scripted])];
     const agent = agentOf(settings, hints, config.ladder);
     const forCall = pool.of(settings);
     const ahead = forCall(nobodyIsTold);
     const filler = new Filler({ agent, tts: ahead.tts });
+    prepare({ agent, filler }, ahead, log, prepared.signal);
+    return { agent, forCall, filler };
+  };
+  for (const settings of Object.values(config.agents)) {
+    const first = staffed(settings);
+    const variants = settings.variants.map(({ key, ...variant }) => ({ ...staffed(variant), ...(key && { key }) }));
     const { outcome, webhook } = settings;
     const after = { ...(outcome && { form: formOf(outcome) }), ...(webhook !== undefined && { webhook }) };
     const more = { tools: toolbox.for(settings.tools), remembers: settings.memory };
-    staff.set(settings.name, { agent, forCall, filler, ...after, ...more });
-    prepare({ agent, filler }, ahead, log, prepared.signal);
+    staff.set(settings.name, { ...first, variants, ...after, ...more });
   }
   const ended = Promise.withResolvers<void>();
   const numberOf = (number: string) => (Object.hasOwn(config.numbers, number) ? config.numbers[number] : undefined);

@@ -81,6 +81,9 @@ export function tellAll(observers: readonly ConversationObserver[]): Conversatio
     usage(usage) {
       for (const observer of observers) observer.usage?.(usage);
     },
+    language(language) {
+      for (const observer of observers) observer.language?.(language);
+    },
     note(text) {
       // Whoever keeps notes decides; without anybody there is nobody to keep it.
       return observers.map((observer) => observer.note?.(text) ?? false).some((kept) => kept);

@@ -54,6 +54,7 @@ export function openRecord(leg: Leg, options: RecordOptions): Record {
       options.course?.write({ type: "key", digit });
     },
     note: (text) => cdr.note(text),
+    language: (language) => cdr.language(language),
     fallback: (step) => cdr.fallback(fallbackOnRecord(step)),
     usage: (usage) => cdr.usage(usage),
   };

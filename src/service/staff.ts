@@ -97,7 +97,7 @@ export class Staff {
 
   #create({ module, name, options }: ConfiguredProvider, settings: AgentConfig): Made {
     const own = module.name === SCRIPTED;
-    const key = `${module.stage} ${name}${own ? ` ${settings.name}` : ""}`;
+    const key = `${module.stage} ${name}${own ? ` ${settings.name} ${settings.language}` : ""}`;
     const existing = this.#made.get(key);
     if (existing) return existing;
     const given = own ? { ...(options as object), script: settings.script } : options;

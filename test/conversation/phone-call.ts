@@ -7,6 +7,7 @@ import { converse } from "../../src/conversation/conversation.ts";
 import type { SpeechChoice } from "../../src/conversation/dialogue.ts";
 import { type ConversationLimits, defaultLimits } from "../../src/conversation/limits.ts";
 import type { Usage } from "../../src/conversation/providers.ts";
+import type { Tongue } from "../../src/conversation/tongue.ts";
 import type { MoreTools } from "../../src/conversation/tools.ts";
 import type { Turn } from "../../src/conversation/turn.ts";
 import { FakeEar, FakeVoiceActivity } from "../fakes/ear.ts";
@@ -41,6 +42,9 @@ export class PhoneCall {
   /** What the agent may do beyond what every agent may. */
   tools: MoreTools | undefined;
   readonly usage: Usage[] = [];
+  /** Which of its languages the agent speaks. */
+  tongue: Tongue | undefined;
+  readonly languages: string[] = [];
   /** What a journal would hold by now. */
   readonly journalled: CourseEvent[] = [];
   /** What another worker has left of this call. */
@@ -77,10 +81,17 @@ export class PhoneCall {
         key: (digit) => void this.keys.push(digit),
         ...(this.note && { note: this.note }),
         usage: (usage) => void this.usage.push(usage),
+        language: (language) => void this.languages.push(language),
       },
       limits: { ...defaultLimits, ...limits },
       journal: { write: (event) => void this.journalled.push(event), end: () => undefined },
       ...(this.before && { before: this.before }),
+      ...(this.tongue && {
+        tongue: this.tongue,
+        agent: this.tongue.agent,
+        providers: this.tongue.providers,
+        filler: this.tongue.filler,
+      }),
       ...(this.tools && { tools: this.tools }),
       signal: this.leg.signal,
     });

@@ -165,7 +165,7 @@ describe("the caller's words", () => {
 
 describe("history", () => {
   test("two questions without an answer between them are one", () => {
-    const history = new History({ prompt: "You are kind.", limit: 10 });
+    const history = new History({ prompt: () => "You are kind.", limit: 10 });
     history.caller("when are you");
     history.agent("");
     history.caller("open");
@@ -176,7 +176,7 @@ describe("history", () => {
   });
 
   test("is bounded, and an answer of a tool does not lose its request", () => {
-    const history = new History({ prompt: "", limit: 3 });
+    const history = new History({ prompt: () => "", limit: 3 });
     const request = { id: "1", name: "note", input: {} };
     history.caller("a");
     history.agent("", [request]);

@@ -71,6 +71,8 @@ export class FakeEar implements SpeechToText {
   /** How sure it is of its finals. */
   confidence: number | undefined;
   opened = 0;
+  /** Of each hearing. */
+  readonly languages: string[] = [];
   frames = 0;
   /** Is given every frame, where somebody wants to look at them. */
   onFrame: ((frame: Frame) => void) | undefined;
@@ -89,8 +91,13 @@ export class FakeEar implements SpeechToText {
   }
 
   /** A transcript out of the blue. */
-  emit(text: string, { final, turnEnd = false, eager }: { final: boolean; turnEnd?: boolean; eager?: boolean }): void {
-    this.#emit(text, final, turnEnd, eager);
+  emit(
+    text: string,
+    { language, ...how }: { final: boolean; turnEnd?: boolean; eager?: boolean; language?: string },
+  ): void {
+    const { final, turnEnd = false, eager } = how;
+    if (language === undefined) this.#emit(text, final, turnEnd, eager);
+    else this.#transcripts?.push({ text, final, turnEnd, language, startMs: 0, endMs: 0 });
   }
 
   die(error: unknown): void {
@@ -102,8 +109,9 @@ export class FakeEar implements SpeechToText {
     this.#transcripts?.close();
   }
 
-  open({ signal }: { signal: AbortSignal }): Hearing {
+  open({ language, signal }: { language: string; signal: AbortSignal }): Hearing {
     this.opened += 1;
+    this.languages.push(language);
     this.#words = [];
     const transcripts = new BoundedQueue<Transcript>(100);
     this.#transcripts = transcripts;

@@ -10,6 +10,8 @@ export class FakeVoice implements TextToSpeech {
   readonly #clock: Clock;
   readonly #words: string[] = [];
   readonly spoken: string[] = [];
+  /** How each was asked for. */
+  readonly hows: { readonly voice: string; readonly language: string }[] = [];
   firstMs = 0;
   /** Throws when it is to say a piece that contains this. */
   failsAt: string | undefined;
@@ -27,11 +29,17 @@ export class FakeVoice implements TextToSpeech {
 
   async *speak(
     text: AsyncIterable<string>,
-    { rate, signal }: { rate: SampleRate; signal: AbortSignal },
+    {
+      voice = "",
+      language = "",
+      rate,
+      signal,
+    }: { voice?: string; language?: string; rate: SampleRate; signal: AbortSignal },
   ): AsyncGenerator<Frame> {
     for await (const piece of text) {
       if (signal.aborted) return;
       this.spoken.push(piece);
+      this.hows.push({ voice, language });
       if (this.failsAt !== undefined && piece.includes(this.failsAt)) throw new Error("the voice broke");
       if (this.firstMs > 0) await this.#clock.sleep(this.firstMs, signal).catch(() => {});
       if (signal.aborted || this.mute) return;
