@@ -37,6 +37,8 @@ interface TurnInfo {
   readonly audio_window_end: number;
   readonly transcript: string;
   readonly words: readonly { readonly confidence: number }[];
+  /** By how much of the words is of each; the multilingual model's alone. */
+  readonly languages?: readonly string[];
 }
 
 // What was said up to here after a pause's last sound is certainly told.
@@ -64,6 +66,7 @@ export class FluxWire implements Wire {
   #given = 0;
   #said = "";
   #eager = false;
+  #language: string | undefined;
   #coveredMs = 0;
 
   constructor(hearing: LiveHearing, { sdk, provider, options, rate, language, hints, clock }: FluxCall) {
@@ -131,7 +134,8 @@ export class FluxWire implements Wire {
     if (message.type === "Error") throw failure(this.#provider, message);
   }
 
-  #turn({ event, audio_window_end, transcript, words }: TurnInfo): void {
+  #turn({ event, audio_window_end, transcript, words, languages }: TurnInfo): void {
+    this.#language = languages?.[0];
     this.#coveredMs = Math.max(this.#coveredMs, this.#padded.ours(audio_window_end * 1000));
     this.#words = transcript.split(/\s+/).filter((word) => word !== "");
     if (event === "EndOfTurn") {
@@ -154,8 +158,12 @@ export class FluxWire implements Wire {
     this.#hearing.say({ text: this.#said, final: false, ...this.#judgement });
   }
 
-  get #judgement(): { eager?: boolean } {
-    return this.#judges ? { eager: this.#eager } : {};
+  get #judgement(): { eager?: boolean; language?: string } {
+    return { ...(this.#judges && { eager: this.#eager }), ...this.#spoken };
+  }
+
+  get #spoken(): { language?: string } {
+    return this.#language === undefined ? {} : { language: this.#language };
   }
 
   #answer(): void {
@@ -169,7 +177,7 @@ export class FluxWire implements Wire {
 
   #end(words: TurnInfo["words"]): void {
     const confidence = words.reduce((sum, word) => sum + word.confidence, 0) / Math.max(1, words.length);
-    const told = { text: this.#rest, turnEnd: true, ...(words.length > 0 && { confidence }) };
+    const told = { text: this.#rest, turnEnd: true, ...this.#spoken, ...(words.length > 0 && { confidence }) };
     const { waiting } = this.#hearing;
     // The pause that this turn ended with; one that has not been heard of yet belongs to what follows.
     if (waiting && waiting.startMs <= this.#coveredMs) this.#hearing.answer(told);
