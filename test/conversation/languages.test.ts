@@ -30,9 +30,6 @@ describe("the language of a caller's first words", () => {
 });
 
 let call: PhoneCall;
-afterEach(async () => {
-  expect(await call.end()).toBe(0);
-});
 
 /** An agent that begins in English and speaks German and Spanish too. */
 async function calling(): Promise<void> {
@@ -62,6 +59,10 @@ async function calling(): Promise<void> {
 const system = (): string | undefined => call.model.asked.at(-1)?.find(({ role }) => role === "system")?.content;
 
 describe("an agent of several languages", () => {
+  afterEach(async () => {
+    expect(await call.end()).toBe(0);
+  });
+
   test("answers in the caller's from the first answer on: prompt, voice and recogniser are that language's", async () => {
     await calling();
     expect(call.ear.languages).toEqual(["en"]);
