@@ -9,8 +9,8 @@ export class History {
   readonly #limit: number;
   readonly #messages: Message[] = [];
 
-  constructor({ prompt, limit }: { prompt: () => string; limit: number }) {
-    this.#prompt = prompt;
+  constructor({ prompt, limit }: { prompt: string | (() => string); limit: number }) {
+    this.#prompt = typeof prompt === "string" ? () => prompt : prompt;
     this.#limit = limit;
   }
 
