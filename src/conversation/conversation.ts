@@ -6,8 +6,8 @@ import type { Course, CourseWriter } from "../call/journal.ts";
 import { Acting } from "./acting.ts";
 import type { Agent } from "./agent.ts";
 import { collectDigits, keypadOf } from "./collect-digits.ts";
-import type { TurnChoice } from "./completeness.ts";
-import { openDialogue, type SpeechChoice, type SpokenDialogue, whileSpoken } from "./dialogue.ts";
+import type { ConversationProviders } from "./conversation-providers.ts";
+import { openDialogue, type SpokenDialogue, whileSpoken } from "./dialogue.ts";
 import type { Asked, ReplyKind } from "./exchange.ts";
 import { type Filler, fillingIn } from "./filler.ts";
 import { Floor } from "./floor.ts";
@@ -18,14 +18,7 @@ import { Listener } from "./listener.ts";
 import { Loudness } from "./loudness.ts";
 import type { ConversationObserver } from "./observer.ts";
 import { Patience } from "./patience.ts";
-import {
-  type LanguageModel,
-  ProviderError,
-  type SpeechToText,
-  type TextToSpeech,
-  type ToolRequest,
-  type VoiceActivity,
-} from "./providers.ts";
+import { ProviderError, type ToolRequest } from "./providers.ts";
 import { Question } from "./question.ts";
 import type { Stage } from "./reply.ts";
 import { Speaker } from "./speaker.ts";
@@ -35,17 +28,6 @@ import { callTools, type MoreTools, type Tool } from "./tools.ts";
 import type { TurnEffect, TurnState } from "./turns.ts";
 import { Vault } from "./vault.ts";
 import { Waiting } from "./waiting.ts";
-
-export interface ConversationProviders {
-  readonly vad: VoiceActivity;
-  readonly stt: SpeechToText;
-  readonly llm: LanguageModel;
-  readonly tts: TextToSpeech;
-  /** Models that hear and speak themselves, in place of the three: those go on when they fail. */
-  readonly speech?: SpeechChoice;
-  /** A model that judges by their sound whether callers have finished. */
-  readonly turn?: TurnChoice;
-}
 
 export interface ConverseOptions {
   readonly media: MediaStream;

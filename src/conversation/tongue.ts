@@ -1,5 +1,5 @@
 import type { Agent } from "./agent.ts";
-import type { ConversationProviders } from "./conversation.ts";
+import type { ConversationProviders } from "./conversation-providers.ts";
 import { detectLanguage, languageAskedFor } from "./detect.ts";
 import type { Filler } from "./filler.ts";
 import { plain } from "./language.ts";

@@ -1,6 +1,6 @@
 import type { SampleRate } from "../audio/frame.ts";
 import type { Agent } from "../conversation/agent.ts";
-import type { ConversationProviders } from "../conversation/conversation.ts";
+import type { ConversationProviders } from "../conversation/conversation-providers.ts";
 
 // As both PBXs name them. Whatever else there is carries more.
 const NARROW = /^(|ulaw|alaw|pcmu|pcma|gsm|g\.?72[369].*|ilbc|slin|l16|lpc10|adpcm|speex)$/i;

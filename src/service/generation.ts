@@ -3,7 +3,7 @@ import type { Metrics } from "../base/metrics.ts";
 import type { AgentConfig, Config } from "../config/config.ts";
 import { type Agent, defineAgent, type Human } from "../conversation/agent.ts";
 import type { Collector } from "../conversation/collector.ts";
-import type { ConversationProviders } from "../conversation/conversation.ts";
+import type { ConversationProviders } from "../conversation/conversation-providers.ts";
 import { Filler } from "../conversation/filler.ts";
 import { HUMAN_KEY } from "../conversation/human.ts";
 import { keypadWords } from "../conversation/keypad-words.ts";

@@ -1,5 +1,5 @@
 import type { Agent } from "../conversation/agent.ts";
-import type { ConversationProviders } from "../conversation/conversation.ts";
+import type { ConversationProviders } from "../conversation/conversation-providers.ts";
 import type { Filler } from "../conversation/filler.ts";
 import type { LadderStep } from "../conversation/ladder.ts";
 import { Tongue } from "../conversation/tongue.ts";

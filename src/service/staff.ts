@@ -4,7 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { AgentConfig, Config, ConfiguredProvider } from "../config/config.ts";
 import type { TurnChoice } from "../conversation/completeness.ts";
-import type { ConversationProviders } from "../conversation/conversation.ts";
+import type { ConversationProviders } from "../conversation/conversation-providers.ts";
 import type { LadderStep, Rung } from "../conversation/ladder.ts";
 import { LadderEar } from "../conversation/ladder-ear.ts";
 import { LadderModel } from "../conversation/ladder-model.ts";
