@@ -8,4 +8,6 @@ export const SEEDS: readonly number[] = [
   786,
   // Something was done that the journal did not have yet, and then once more.
   8, 251, 1268, 2625, 3219,
+  // An offer that was told twice, by the event and after a lost connection, ended the call's conversation and not its line.
+  20897,
 ];

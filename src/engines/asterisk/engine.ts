@@ -31,6 +31,8 @@ interface Claim {
   leg?: AsteriskLeg;
   /** The caller went before the leg was there. */
   gone: boolean;
+  /** The offer's medium. */
+  readonly media: string;
 }
 
 const BEAT = "SIDETONE_BEAT";
@@ -275,8 +277,11 @@ class AsteriskEngine implements Engine {
   }
 
   #onLent(offer: Lent): void {
+    const held = this.#claims.get(offer.call);
+    // One offer may be told twice: by whoever looks around after a lost connection, and by the event.
+    if (held?.media === offer.media) return;
     // Offered again: whatever we still hold of this call is over.
-    this.#claims.get(offer.call)?.leg?.end("normal");
+    held?.leg?.end("normal");
     const unsaid = this.#unsaid.get(offer.call);
     if (unsaid) this.#later(this.#refuse(offer, unsaid), "a call could not be refused");
     else if (this.#draining) this.#later(this.#leaveToOthers(offer), "a call could not be refused");
@@ -324,7 +329,7 @@ class AsteriskEngine implements Engine {
   }
 
   async #take(offer: Lent): Promise<void> {
-    const claim: Claim = { gone: false };
+    const claim: Claim = { gone: false, media: offer.media };
     this.#claims.set(offer.call, claim);
     try {
       const [line, caller] = await this.#claim(offer);

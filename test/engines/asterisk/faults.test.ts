@@ -173,6 +173,22 @@ describe("nobody's call is lost", () => {
     expect((await leg).from).toBe("777");
   });
 
+  test("a call whose offer is told twice is talked with all the same", async () => {
+    const one = run(pbx);
+    await connected(one);
+    const coming = one.nextLeg();
+    const call = pbx.dial();
+    const leg = await coming;
+    call.offerAgain();
+    // What comes later on the same connection is heard later.
+    call.press("5");
+    for await (const event of leg.events) if (event.type === "dtmf") break;
+    expect(leg.signal.aborted).toBe(false);
+    expect([one.legs.length, call.place]).toEqual([1, "lent"]);
+    call.hangUp();
+    await ended(leg.signal);
+  });
+
   test("a caller who hung up while nobody heard is gone after the reconnection", async () => {
     const one = run(pbx);
     await connected(one);

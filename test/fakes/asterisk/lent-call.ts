@@ -104,6 +104,11 @@ export class LentCall {
   }
 
   /** ARI tells the key at the caller's channel, and the media connection tells it too. */
+  /** The same offer, told once more. */
+  offerAgain(): void {
+    this.#announce(this.connection, "websocket");
+  }
+
   press(digit: string): void {
     this.#pbx.event({ type: "ChannelDtmfReceived", digit, duration_ms: 100, channel: this.channel() });
     this.media?.digit(digit);
