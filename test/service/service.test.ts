@@ -2,33 +2,14 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
-import type { Engine, EngineHealth, Leg, Next } from "../../src/call/engine.ts";
+import type { Next } from "../../src/call/engine.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { readToken } from "../../src/server/token.ts";
 import { type Service, startService } from "../../src/service.ts";
 import { Folder, SOUND_AGENT, SOUND_SERVICE } from "../config/support.ts";
 import { FakeLeg } from "../fakes/leg.ts";
 import { FakeMedia } from "../fakes/media.ts";
-import { speakingCatalogue } from "./support.ts";
-
-/** An engine whose calls the test lends. */
-class LendingEngine implements Engine {
-  readonly name = "asterisk";
-  health: EngineHealth = { state: "connected", detail: "" };
-  drained = false;
-  #onLeg: ((leg: Leg) => Promise<void>) | undefined;
-
-  run(onLeg: (leg: Leg) => Promise<void>, signal: AbortSignal): Promise<void> {
-    this.#onLeg = onLeg;
-    return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-  }
-  drain(): void {
-    this.drained = true;
-  }
-  lend(leg: Leg): Promise<void> {
-    return this.#onLeg?.(leg) ?? Promise.reject(new Error("the engine does not run"));
-  }
-}
+import { LendingEngine, speakingCatalogue } from "./support.ts";
 
 /** A call whose caller says nothing and stays on the line. */
 const callerOnTheLine = (): FakeLeg => new FakeLeg({ media: async () => new FakeMedia(systemClock) });

@@ -1,4 +1,5 @@
 import { systemClock } from "../../src/base/clock.ts";
+import type { Engine, EngineHealth, Leg } from "../../src/call/engine.ts";
 import type { Catalogue } from "../../src/config/config.ts";
 import type { ProviderModule, Stage, StagePort } from "../../src/providers/module.ts";
 import { catalogue } from "../config/support.ts";
@@ -16,14 +17,16 @@ const makers: { readonly [S in Stage]: () => StagePort[S] } = {
   },
 };
 
-/** The tests' catalogue, with fakes that really hear and speak. `made` holds what was created, `closed` what was closed. */
-export function speakingCatalogue(made: string[] = [], closed: string[] = []): Catalogue {
+/**
+ * The tests' catalogue, with fakes that really hear and speak, or these ones. `made` holds what was created, `closed` what was closed.
+ */
+export function speakingCatalogue(made: string[] = [], closed: string[] = [], own: Partial<StagePort> = {}): Catalogue {
   const speaking = (module: ProviderModule<Stage>): ProviderModule<Stage> => ({
     ...module,
     create(options) {
       const label = `${module.name} ${JSON.stringify(options)}`;
       made.push(label);
-      const port = makers[module.stage]();
+      const port = own[module.stage] ?? makers[module.stage]();
       port.close = async () => {
         closed.push(label);
       };
@@ -31,4 +34,23 @@ export function speakingCatalogue(made: string[] = [], closed: string[] = []): C
     },
   });
   return { ...catalogue, providers: catalogue.providers.map(speaking) };
+}
+
+/** An engine whose calls the test lends. */
+export class LendingEngine implements Engine {
+  readonly name = "asterisk";
+  health: EngineHealth = { state: "connected", detail: "" };
+  drained = false;
+  #onLeg: ((leg: Leg) => Promise<void>) | undefined;
+
+  run(onLeg: (leg: Leg) => Promise<void>, signal: AbortSignal): Promise<void> {
+    this.#onLeg = onLeg;
+    return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  }
+  drain(): void {
+    this.drained = true;
+  }
+  lend(leg: Leg): Promise<void> {
+    return this.#onLeg?.(leg) ?? Promise.reject(new Error("the engine does not run"));
+  }
 }
