@@ -22,6 +22,8 @@ export type CourseEvent =
   | { readonly type: "tool"; readonly id: string; readonly result: string }
   /** A key, outside protected passages. */
   | { readonly type: "key"; readonly digit: string }
+  /** From here on another language is spoken. */
+  | { readonly type: "language"; readonly language: string }
   /** The conversation is over: what the dialplan is about to be told. */
   | { readonly type: "left"; readonly next: Next };
 
@@ -54,6 +56,8 @@ export interface Course {
   /** Keys that nobody has answered. */
   readonly keys: string;
   readonly cut?: CutReply;
+  /** The one that is spoken, where it is not the agent's first. */
+  readonly language?: string;
   /** The conversation was over, and the dialplan may not have heard what comes next: that is all there is left to do. */
   readonly left?: Next;
 }
@@ -88,6 +92,7 @@ export function courseOf(agent: string, events: Iterable<CourseEvent>): Course {
   const history: CourseMessage[] = [];
   let [asked, keys] = ["", ""];
   let left: Next | undefined;
+  let language: string | undefined;
   let cut: { kind: string; pieces: string[]; at: number; tools: readonly JournalledTool[] } | undefined;
   const answered = (): void => {
     if (asked !== "") history.push({ role: "caller", text: asked });
@@ -108,7 +113,9 @@ export function courseOf(agent: string, events: Iterable<CourseEvent>): Course {
       if (text !== "" || tools.length > 0) history.push({ role: "agent", text, tools });
     } else if (event.type === "tool") history.push({ role: "tool", id: event.id, result: event.result });
     else if (event.type === "key") keys += event.digit;
+    else if (event.type === "language") language = event.language;
     else if (event.type === "left") left = event.next;
   }
-  return { agent, history, asked, keys, ...(cut && { cut }), ...(left && { left }) };
+  const spoken = language !== undefined && { language };
+  return { agent, history, asked, keys, ...spoken, ...(cut && { cut }), ...(left && { left }) };
 }

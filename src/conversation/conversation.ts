@@ -22,7 +22,7 @@ import { ProviderError, type ToolRequest } from "./providers.ts";
 import { Question } from "./question.ts";
 import type { Stage } from "./reply.ts";
 import { Speaker } from "./speaker.ts";
-import { takeUp } from "./taking-up.ts";
+import { inheritLanguage, takeUp } from "./taking-up.ts";
 import type { Tongue } from "./tongue.ts";
 import { callTools, type MoreTools, type Tool } from "./tools.ts";
 import type { TurnEffect, TurnState } from "./turns.ts";
@@ -185,6 +185,7 @@ class Conversation {
       this.#greet();
       return;
     }
+    inheritLanguage(this.#options);
     const how = takeUp(before, this.#speaker.history, agent.prompts);
     this.#keypad.inherit();
     if (how.type === "ask") {

@@ -5,6 +5,7 @@ import type { MediaStream } from "../audio/stream.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Leg, LegEvent } from "../call/engine.ts";
+import type { CourseWriter } from "../call/journal.ts";
 import type { Agent } from "./agent.ts";
 import { Ear, type EarEdge } from "./ear.ts";
 import type { Floor } from "./floor.ts";
@@ -30,6 +31,7 @@ export interface ListenerOptions {
   readonly observer: ConversationObserver;
   /** Where the agent speaks several languages. */
   readonly tongue?: Tongue;
+  readonly journal?: Pick<CourseWriter, "write">;
   readonly limits: ConversationLimits;
   readonly floor: Floor;
   readonly patience: Patience;
@@ -186,10 +188,11 @@ export class Listener {
   }
 
   #speakAnew(): void {
-    const { tongue, speaker, observer, log, question } = this.#options;
+    const { tongue, speaker, observer, log, question, journal } = this.#options;
     if (!tongue) return;
     log.info({ language: tongue.language }, "the call goes on in another language");
     observer.language?.(tongue.language);
+    journal?.write({ type: "language", language: tongue.language });
     speaker.dropDraft();
     question.words.settle();
     this.ear?.relearn();

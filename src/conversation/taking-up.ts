@@ -3,7 +3,9 @@ import type { AgentPrompts } from "./agent.ts";
 import { COLLECT } from "./collector.ts";
 import { REPLY_KINDS, type ReplyKind } from "./exchange.ts";
 import type { History } from "./history.ts";
+import type { ConversationObserver } from "./observer.ts";
 import type { ToolRequest } from "./providers.ts";
+import type { Tongue } from "./tongue.ts";
 
 /**
  * How an interrupted conversation goes on. `say`: the sentence that was cut, or a word to a caller who was speaking.
@@ -47,6 +49,20 @@ export function takeUp(course: Course, history: History, prompts: AgentPrompts):
   // Keys that the caller had begun to press are not asked for again.
   history.caller(course.keys);
   return { type: "say", kind: "prompt", text: `${interrupted} ${goOn}`, tools: [] };
+}
+
+/** The call goes on in the language that it was in: before anything is said or heard. */
+export function inheritLanguage({
+  before,
+  tongue,
+  observer,
+}: {
+  readonly before?: Pick<Course, "language">;
+  readonly tongue?: Tongue;
+  readonly observer: Pick<ConversationObserver, "language">;
+}): void {
+  const language = before?.language;
+  if (language !== undefined && tongue?.inherit(language)) observer.language?.(language);
 }
 
 const kindOf = (told: string): ReplyKind => REPLY_KINDS.find((kind) => kind === told) ?? "prompt";

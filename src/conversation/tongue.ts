@@ -79,6 +79,12 @@ export class Tongue {
     return true;
   }
 
+  /** What another worker spoke with this caller. True: it is another one than before. */
+  inherit(language: string): boolean {
+    this.#told = TELLING;
+    return this.#speak(language);
+  }
+
   #speak(language: string): boolean {
     const wanted = this.#variants.find(({ agent }) => agent.language === language);
     if (!wanted || wanted === this.#now) return false;

@@ -19,6 +19,7 @@ const event: z.ZodType<CourseEvent> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("heard"), text: z.string(), tools: z.array(tool) }),
   z.object({ type: z.literal("tool"), id: z.string(), result: z.string() }),
   z.object({ type: z.literal("key"), digit: z.string().max(1) }),
+  z.object({ type: z.literal("language"), language: z.string() }),
   z.object({ type: z.literal("left"), next }),
 ]);
 

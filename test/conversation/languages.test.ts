@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import type { Course } from "../../src/call/journal.ts";
 import { defineAgent } from "../../src/conversation/agent.ts";
 import { detectLanguage, languageAskedFor } from "../../src/conversation/detect.ts";
 import { Tongue } from "../../src/conversation/tongue.ts";
@@ -32,8 +33,9 @@ describe("the language of a caller's first words", () => {
 let call: PhoneCall;
 
 /** An agent that begins in English and speaks German and Spanish too. */
-async function calling(): Promise<void> {
+async function calling(before?: Course): Promise<void> {
   call = new PhoneCall();
+  call.before = before;
   const { vad, ear: stt, model: llm, voice: tts } = call;
   const of = (language: string, greeting: string, key?: string) => ({
     agent: defineAgent({
@@ -113,6 +115,21 @@ describe("an agent of several languages", () => {
     expect(call.languages).toEqual(["de"]);
     // It has no meaning beyond that.
     expect(call.model.asked).toHaveLength(0);
+  });
+
+  test("goes on in it with another worker when its own dies", async () => {
+    await calling();
+    await call.say("guten Tag haben Sie heute geöffnet");
+    await call.wait(4_000);
+    const left = call.killed();
+    await call.end();
+    await calling(left);
+    expect(call.ear.languages).toEqual(["de"]);
+    expect(call.languages).toEqual(["de"]);
+    expect(call.voice.hows.map(({ language }) => language)).not.toContain("en");
+    await call.say("hello are you open on saturday");
+    await call.wait(3_000);
+    expect(system()).toBe("Speak de.");
   });
 
   test("believes a recogniser that says which language it hears", async () => {

@@ -85,6 +85,13 @@ describe.each([
     expect((await worker({ secret }).claim(CALL)).type, "who has died twice goes to the menu").toBe("refused");
   });
 
+  test("keeps the language that the caller has come to speak", async () => {
+    const writer = worker({ secret }).begin(CALL, "reception");
+    for (const event of [{ type: "language", language: "de" }, ...TURN] as const) writer.write(event);
+    await folders.at(-1)?.close();
+    expect(courseIn(await worker({ secret }).claim(CALL))).toMatchObject({ language: "de", cut: { at: 1 } });
+  });
+
   test("goes on in a file of its own, and both are gone with the call", async () => {
     await died({ secret });
     const claim = await worker({ secret }).claim(CALL);
