@@ -75,11 +75,12 @@ async function checkEngines(config: Config): Promise<Finding[]> {
   const findings: Finding[] = [];
   const records = config.recording.mode !== "none";
   const targets = targetsOf(config);
+  const { overflow } = config.limits;
   for (const [name, engine] of Object.entries(engines)) {
     const options = config.engines[name];
     if (options === undefined) continue;
     const inspect = (signal: AbortSignal) =>
-      engine.inspect(options as never, { clock: systemClock, log: silentLog, signal, records, targets });
+      engine.inspect(options as never, { clock: systemClock, log: silentLog, signal, records, targets, overflow });
     try {
       const seen = await withDeadline(inspect, {
         clock: systemClock,

@@ -27,4 +27,6 @@ export interface InspectContext {
   readonly records?: boolean;
   /** Where agents may transfer calls to, and which agents. */
   readonly targets?: Targets;
+  /** Where calls above the limits go: `menu`, or a target. */
+  readonly overflow?: string;
 }

@@ -64,14 +64,28 @@ export async function targetFindings(ari: Pick<AriClient, "variable">, targets: 
       findings.push(bearable(what, "Name it with small letters, digits and _ only."));
       continue;
     }
-    const name = `SIDETONE_TARGET_${target.toUpperCase()}`;
+    const name = globalOf(target);
     if ((await ari.variable(name)) !== "") continue;
     findings.push(
       bearable(
         `The dialplan has no ${name}: when ${whose} transfers to "${target}" the caller is told that nobody is available.`,
-        `Write "${name} = PJSIP/…" into globals.sidetone.conf, then: asterisk -rx 'dialplan reload'`,
+        todoFor(name),
       ),
     );
   }
   return findings;
 }
+
+/** Where calls above the limits go, if it is no place that the dialplan knows: they would find nobody, and then the menu. */
+export async function overflowFindings(ari: Pick<AriClient, "variable">, overflow: string): Promise<Finding[]> {
+  if (OWN_NAMES.includes(overflow)) return [];
+  const name = globalOf(overflow);
+  if ((await ari.variable(name)) !== "") return [];
+  const what = `The dialplan has no ${name}: a call above the limits, which limits.overflow sends to "${overflow}", is told that nobody is available.`;
+  return [bearable(what, todoFor(name))];
+}
+
+const globalOf = (target: string): string => `SIDETONE_TARGET_${target.toUpperCase()}`;
+
+const todoFor = (name: string): string =>
+  `Write "${name} = PJSIP/…" into globals.sidetone.conf, then: asterisk -rx 'dialplan reload'`;

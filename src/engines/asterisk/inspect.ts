@@ -5,7 +5,7 @@ import { bad, type Finding, good } from "../finding.ts";
 import { AmiClient } from "./ami.ts";
 import { AriClient } from "./ari.ts";
 import { type Capability, capabilityOf, mediaKindOf } from "./capability.ts";
-import { dialplanFindings, targetFindings } from "./dialplan.ts";
+import { dialplanFindings, overflowFindings, targetFindings } from "./dialplan.ts";
 import type { AsteriskOptions } from "./options.ts";
 
 const CONNECT_MS = 5000;
@@ -22,7 +22,7 @@ export async function inspect(options: AsteriskOptions, context: InspectContext)
 
 async function inspectAri(
   options: AsteriskOptions,
-  { clock, log, signal, targets = {} }: InspectContext,
+  { clock, log, signal, targets = {}, overflow = "menu" }: InspectContext,
 ): Promise<Finding[]> {
   const client = new AriClient({
     options: { ...options.ari, app: `${options.ari.app.slice(0, 20)}-check` },
@@ -40,6 +40,7 @@ async function inspectAri(
       mediaFinding(options, capability),
       // Where the globals are missing altogether that is the one thing to mend.
       ...(capability.dialled === "" ? [] : await targetFindings(client, targets)),
+      ...(capability.dialled === "" ? [] : await overflowFindings(client, overflow)),
     ];
   });
 }

@@ -14,8 +14,12 @@ beforeEach(async () => {
 });
 afterEach(() => pbx.stop());
 
-const look = (options = optionsFor(pbx), targets: Record<string, string[]> = {}): Promise<Finding[]> =>
-  inspect(options, { clock: systemClock, log: silentLog, signal: AbortSignal.timeout(9000), targets });
+const look = (
+  options = optionsFor(pbx),
+  targets: Record<string, string[]> = {},
+  overflow = "menu",
+): Promise<Finding[]> =>
+  inspect(options, { clock: systemClock, log: silentLog, signal: AbortSignal.timeout(9000), targets, overflow });
 const bad = (findings: readonly Finding[]): string[] =>
   findings.filter(({ ok }) => !ok).map(({ what, todo }) => `${what} / ${todo}`);
 
@@ -82,6 +86,17 @@ test("a target that leads nowhere is named with its agents, and the line to add"
   expect(bad(await look(optionsFor(pbx), { "after-sales": agents }))).toEqual([
     expect.stringMatching(/"after-sales" .*reception/),
   ]);
+});
+
+test("an overflow that leads nowhere is named, and the line to add", async () => {
+  const findings = await look(optionsFor(pbx), {}, "night_desk");
+  expect(bad(findings)).toEqual([
+    expect.stringMatching(/no SIDETONE_TARGET_NIGHT_DESK: .*limits\.overflow.*"SIDETONE_TARGET_NIGHT_DESK = PJSIP/),
+  ]);
+  expect(findings.filter(({ ok }) => !ok)).toMatchObject([{ bearable: true }]);
+  pbx.globals.set("SIDETONE_TARGET_NIGHT_DESK", "PJSIP/night");
+  expect(bad(await look(optionsFor(pbx), {}, "night_desk"))).toEqual([]);
+  expect(bad(await look(optionsFor(pbx), {}, "voicemail"))).toEqual([]);
 });
 
 test("every finding is a sentence, and none points to another", async () => {
