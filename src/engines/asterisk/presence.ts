@@ -16,6 +16,8 @@ export interface PresenceOptions {
 }
 
 const OPEN_MS = 2000;
+// As long as it is missing, the calls of a worker that dies go to the menu although this one is up.
+const AGAIN_MS = { minMs: 250, maxMs: 2000 };
 
 /**
  * One channel in the dialplan's `sidetone-presence`, for as long as this worker takes calls. It is gone in the moment in which
@@ -33,10 +35,10 @@ export class Presence {
   async hold(connection: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     const signal = AbortSignal.any([connection, this.#over.signal]);
-    const backoff = createBackoff({ minMs: 500, maxMs: 30_000 });
+    const backoff = createBackoff(AGAIN_MS);
     while (!signal.aborted) {
       try {
-        await this.#once(signal);
+        await this.#once(signal, () => backoff.reset());
       } catch (error) {
         if (isCancellation(error, signal)) return;
         log.warn({ reason: messageOf(error) }, "this worker's presence could not be shown; it is tried again");
@@ -50,7 +52,7 @@ export class Presence {
     this.#over.abort();
   }
 
-  async #once(signal: AbortSignal): Promise<void> {
+  async #once(signal: AbortSignal, shown: () => void): Promise<void> {
     const { ari, url, clock } = this.#options;
     const channelId = `sidetone-presence-${randomBytes(6).toString("hex")}`;
     await ari.request("POST", "channels", {
@@ -72,6 +74,7 @@ export class Presence {
         });
       const message = `Asterisk did not take the presence channel in ${OPEN_MS} ms.`;
       await withDeadline(opened, { clock, ms: OPEN_MS, message, signal });
+      shown();
       await closed.promise;
     } finally {
       signal.removeEventListener("abort", end);
