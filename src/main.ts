@@ -54,6 +54,11 @@ const COMMANDS: readonly Entry[] = [
     add: async (program) => (await import("./cli/demo/demo.ts")).addDemoCommand(program),
   },
   {
+    name: "chaos",
+    description: "kill, stop and starve the service under simulated callers, and say what they heard",
+    add: async (program) => (await import("./cli/chaos/chaos.ts")).addChaosCommand(program),
+  },
+  {
     name: "models",
     description: "list, fetch and verify the recommended local models",
     add: async (program) => (await import("./cli/models.ts")).addModelsCommand(program),

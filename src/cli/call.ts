@@ -122,13 +122,13 @@ async function callOnce(script: Script, { options, pbx, password, deps }: OneCal
   }
 }
 
-async function readText(file: string): Promise<string> {
+export async function readText(file: string): Promise<string> {
   return await readFile(file, "utf8").catch((error: unknown) => {
     throw new OutsideError("usage", `${file} cannot be read: ${messageOf(error)}`, { cause: error });
   });
 }
 
-function pbxOf({ to, transport, wsUrl }: CallOptions): PbxAddress {
+export function pbxOf({ to, transport, wsUrl }: Pick<CallOptions, "to" | "transport" | "wsUrl">): PbxAddress {
   const [, host, port] = /^sip:[^@\s]+@(\[[^\]]+\]|[^:;\s]+)(?::(\d{1,5}))?(?:;\S*)?$/.exec(to) ?? [];
   if (host === undefined)
     throw new OutsideError("usage", `--to "${to}" is no SIP address: sip:number@host or sip:number@host:port is`);
@@ -140,7 +140,7 @@ function pbxOf({ to, transport, wsUrl }: CallOptions): PbxAddress {
 }
 
 /** The first channel of a WAV file, at the call's rate. */
-async function readSound(file: string): Promise<Int16Array> {
+export async function readSound(file: string): Promise<Int16Array> {
   const bytes = await readFile(file).catch((error: unknown) => {
     throw new OutsideError("usage", `${file} cannot be read: ${messageOf(error)}`, { cause: error });
   });

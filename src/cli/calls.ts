@@ -138,7 +138,7 @@ export async function* eventsOf(response: Response): AsyncGenerator<LiveEvent> {
 }
 
 /** Asks the running service. Throws a CommandError that says what to do when it does not answer. */
-async function ask(config: Config, path: string, signal: AbortSignal): Promise<Response> {
+export async function ask(config: Config, path: string, signal: AbortSignal): Promise<Response> {
   const url = `http://${config.server.host.includes(":") ? `[${config.server.host}]` : config.server.host}:${config.server.port}`;
   let token: string | undefined;
   try {

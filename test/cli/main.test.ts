@@ -38,7 +38,7 @@ describe("the command line", { timeout: 30_000 }, () => {
   test("--help names every command for people, examples and exit codes", async () => {
     const { code, stdout } = await sidetone(["--help"]);
     expect(code).toBe(0);
-    for (const command of ["run", "check", "call", "calls", "say", "demo", "docs"])
+    for (const command of ["run", "check", "call", "calls", "say", "demo", "chaos", "docs"])
       expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(stdout).not.toContain("worker");
     expect(stdout).toContain("Exit codes:");
@@ -47,7 +47,7 @@ describe("the command line", { timeout: 30_000 }, () => {
     expect((await sidetone(["--version"])).stdout).toBe(`${version}\n`);
   });
 
-  test.each(["run", "check", "calls", "say", "docs", "call"])("%s --help has examples", async (command) => {
+  test.each(["run", "check", "calls", "say", "docs", "call", "chaos"])("%s --help has examples", async (command) => {
     const { code, stdout } = await sidetone([command, "--help"]);
     expect(code).toBe(0);
     expect(stdout).toContain("Examples:");

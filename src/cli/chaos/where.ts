@@ -1,0 +1,13 @@
+import type { PhoneOptions } from "../../caller/phone.ts";
+
+/** Which service is tried, and how its PBX is called. */
+export interface Where {
+  readonly configFile: string;
+  readonly phone: PhoneOptions;
+  readonly register: boolean;
+  readonly target: string;
+  /** What may be done to the PBX. Rejects when it cannot. */
+  readonly pbx?: () => Promise<unknown>;
+  /** Starts the supervisor again; absent: systemd does. */
+  readonly restart?: () => Promise<void>;
+}
