@@ -1,3 +1,4 @@
+import { messageOf } from "../../base/errors.ts";
 import { type Caller, callUp, fatesOf, hangUp, type Line } from "./callers.ts";
 import type { Fault, Field } from "./faults.ts";
 import { type ChaosRow, rowOf, skippedRow, type Verdict, verdictOf } from "./rows.ts";
@@ -20,12 +21,33 @@ const SETTLE_MS = 1500;
 const COUNTED_MS = 3000;
 const LOOK_MS = 50;
 
-/** One fault after the other, each under callers of its own. Rejects when there can be no calls, or the service does not come back. */
+/** One fault after the other, each under callers of its own. Rejects when there can be no calls, or the service is not whole to begin with. */
 export async function chaos(options: ChaosOptions): Promise<Verdict> {
-  const rows: ChaosRow[] = [];
-  for (const fault of options.faults) rows.push(await tried(fault, options));
   await whole(options.service, options);
+  const rows: ChaosRow[] = [];
+  let broken: string | undefined;
+  for (const fault of options.faults) {
+    if (broken !== undefined) {
+      rows.push(skippedRow(fault.name, `after "${broken}" the service was not whole`));
+      continue;
+    }
+    const row = await tried(fault, options);
+    const left = row.skipped === undefined ? await leftBroken(options) : [];
+    rows.push({ ...row, wrong: [...row.wrong, ...left] });
+    if (left.length > 0) broken = fault.name;
+  }
   return verdictOf(rows);
+}
+
+/** What a fault has left broken, though it is over. */
+async function leftBroken(options: ChaosOptions): Promise<string[]> {
+  try {
+    await whole(options.service, options);
+    return [];
+  } catch (error) {
+    options.signal.throwIfAborted();
+    return [messageOf(error)];
+  }
 }
 
 async function tried(fault: Fault, options: ChaosOptions): Promise<ChaosRow> {

@@ -47,7 +47,6 @@ export async function setChaosStage({ clock, log, progress, signal, undo }: Stag
     phone: { pbx: pbx.address("caller"), user: "caller", password: account?.password },
     register: true,
     target: NUMBER,
-    ...(pbx.cli && { pbx: () => pbx.cli?.("module reload") ?? Promise.resolve() }),
     async restart() {
       service = await start();
     },

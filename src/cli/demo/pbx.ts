@@ -23,8 +23,6 @@ export interface DemoPbx {
   readonly address: (name: string) => PhoneOptions["pbx"];
   /** Where phones have no account: tells the PBX where this one is, instead of registering. */
   readonly introduce?: (name: string, at: WireAddress) => Promise<void>;
-  /** A command of its console. Absent where there is none. */
-  readonly cli?: (command: string) => Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -68,7 +66,6 @@ export async function prepareDemoPbx({ engine, prefix, ...options }: DemoPbxOpti
       engines: { asterisk: { ari, ami } },
       phones: pbx.phones,
       address: (name) => ({ transport: "ws", url: pbx.phones.find((phone) => phone.name === name)?.wsUrl ?? "" }),
-      cli: (command) => pbx.cli(command),
       stop: () => pbx.stop(),
     };
   };
