@@ -1,4 +1,4 @@
-import { messageOf } from "../../base/errors.ts";
+import { messageOf, OutsideError } from "../../base/errors.ts";
 import { type Caller, callUp, fatesOf, hangUp, type Line } from "./callers.ts";
 import type { Fault, Field } from "./faults.ts";
 import { type ChaosRow, rowOf, skippedRow, type Verdict, verdictOf } from "./rows.ts";
@@ -21,7 +21,7 @@ const SETTLE_MS = 1500;
 const COUNTED_MS = 3000;
 const LOOK_MS = 50;
 
-/** One fault after the other, each under callers of its own. Rejects when there can be no calls, or the service is not whole to begin with. */
+/** One fault after the other, each under callers of its own. Rejects when the service is not whole to begin with. */
 export async function chaos(options: ChaosOptions): Promise<Verdict> {
   await whole(options.service, options);
   const rows: ChaosRow[] = [];
@@ -31,7 +31,12 @@ export async function chaos(options: ChaosOptions): Promise<Verdict> {
       rows.push(skippedRow(fault.name, `after "${broken}" the service was not whole`));
       continue;
     }
-    const row = await tried(fault, options);
+    const row = await tried(fault, options).catch((error: unknown) => {
+      options.signal.throwIfAborted();
+      if (!(error instanceof OutsideError)) throw error;
+      // What the others have shown stands all the same.
+      return { ...rowOf(fault.name, [], { mustHit: false }), wrong: [messageOf(error)] };
+    });
     const left = row.skipped === undefined ? await leftBroken(options) : [];
     rows.push({ ...row, wrong: [...row.wrong, ...left] });
     if (left.length > 0) broken = fault.name;
