@@ -39,6 +39,11 @@ const COMMANDS: readonly Entry[] = [
     add: async (program) => (await import("./cli/erase.ts")).addEraseCommand(program),
   },
   {
+    name: "override",
+    description: "open or close by hand, whatever the hours say",
+    add: async (program) => (await import("./cli/override.ts")).addOverrideCommand(program),
+  },
+  {
     name: "call",
     description: "let the simulated caller call a PBX",
     add: async (program) => (await import("./cli/call-parts.ts")).addCall(program),

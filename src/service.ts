@@ -1,21 +1,23 @@
+import { join } from "node:path";
 import type { Clock } from "./base/clock.ts";
 import type { Log } from "./base/log.ts";
 import type { LogSink } from "./base/log-sink.ts";
 import { createMetrics, type Metrics, measureLag } from "./base/metrics.ts";
 import { withDeadline } from "./base/signals.ts";
 import type { Engine } from "./call/engine.ts";
-import type { RecordingStore } from "./call/recording.ts";
-import type { Siblings } from "./call/siblings.ts";
 import type { Config } from "./config/config.ts";
+import type { EngineContext } from "./engines/context.ts";
 import { openHttp } from "./providers/http.ts";
 import { createLiveCalls, type LiveCalls } from "./server/live.ts";
 import type { Readiness, ServerOptions } from "./server/server.ts";
 import { readOrMakeToken } from "./server/token.ts";
+import { Briefs } from "./service/briefs.ts";
 import { Callers } from "./service/callers.ts";
 import type { Crew } from "./service/crew.ts";
 import { Desk } from "./service/desk.ts";
 import { createGeneration, type Generation, type GenerationOptions } from "./service/generation.ts";
 import { listen } from "./service/listening.ts";
+import { Opening } from "./service/opening.ts";
 import { openPrivately, peersOf } from "./service/private-server.ts";
 import { openRecordings } from "./service/recordings.ts";
 import { Courier } from "./service/webhooks/courier.ts";
@@ -28,11 +30,7 @@ export interface ServiceParts {
   /** Where the log goes, so that what it does not take is counted. */
   readonly logSink?: LogSink;
   readonly version: string;
-  readonly createEngine: (
-    name: string,
-    options: unknown,
-    context: { clock: Clock; log: Log; metrics: Metrics; recordings: RecordingStore; siblings?: Siblings },
-  ) => Engine;
+  readonly createEngine: (name: string, options: unknown, context: EngineContext) => Engine;
   readonly hintsOf: GenerationOptions["hintsOf"];
   /** For restarts: calls are answered even when the API's port is taken. */
   readonly portCanWait: boolean;
@@ -109,9 +107,12 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   let generation: Generation = createGeneration(config, context);
   const { dir, fsync, secret } = config.journal;
   const journal = new JournalFolder({ dir, fsync, secret, clock, log, onFailure: () => metrics.journalFailures.inc() });
+  const opening = new Opening({ clock, log, metrics, stateDir: config.stateDir, config: () => generation.config });
+  const briefs = new Briefs({ dir: join(config.stateDir, "briefs"), clock, log });
   const callers = new Callers({ clock, log, tell: (caller) => crew?.tellCaller(caller) });
   const desk = new Desk({
     ...{ clock, log, metrics, live, store: records, memories: records, journal, generation: () => generation, callers },
+    ...{ opening, briefs },
     ...(crew && { allCalls: () => crew.siblings.calls, onCount: crew.onCount }),
   });
   const http = openHttp({ connectMs: WEBHOOK_CONNECT_MS });
@@ -123,12 +124,16 @@ export async function startService(config: Config, parts: ServiceParts): Promise
     parts.createEngine(name, options, {
       ...{ clock, log: log.child({ engine: name }), metrics, recordings },
       ...(crew && { siblings: crew.siblings }),
+      ...(briefs.dir !== undefined && { briefs: briefs.dir }),
+      onTransfer: (call, result) => desk.transferred(call, result),
+      onOverride: (state) => opening.dialled(state),
     }),
   );
-  const shown = serverOptions(config, parts, { metrics, live, readiness: () => readinessOf(engines, desk) });
+  const shown = serverOptions(config, parts, { metrics, live, readiness: () => readinessOf(engines, desk, opening) });
   const shared = (): boolean => crew !== undefined && (config.workers > 1 || crew.siblings.others.length > 0);
   const listening = { clock, log, canWait: parts.portCanWait, shared };
   const server = await listen(shown, listening).catch(async (error: unknown) => {
+    briefs.close();
     await courier.close();
     await Promise.all([http.close(), retire(generation, parts), written(records, parts), journal.close()]);
     throw error;
@@ -139,6 +144,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   await readyOrLate(records, clock);
   measureLag({ metrics, clock, signal: abort.signal });
   const health = watchHealth(engines, metrics, clock);
+  const unwatch = opening.watch();
   const running = engines.map((engine) => engine.run((leg) => desk.onLeg(leg, engine.name), abort.signal));
   const stopTaking = (): void => {
     desk.refuseNew();
@@ -152,6 +158,8 @@ export async function startService(config: Config, parts: ServiceParts): Promise
     abort.abort();
     await Promise.allSettled(running);
     health.cancel();
+    unwatch();
+    briefs.close();
     callers.close();
     await Promise.all([server.close(), own?.close()]);
     await courier.close();
@@ -231,11 +239,11 @@ async function kept(recordings: { idle(): Promise<void> }, { clock, log }: Servi
   );
 }
 
-function readinessOf(engines: readonly Engine[], desk: Desk): Readiness {
+function readinessOf(engines: readonly Engine[], desk: Desk, opening: Opening): Readiness {
   const faults = engines.filter(({ health }) => health.state !== "connected");
   const reasons = faults.map(({ name, health }) => `${name}: ${health.detail || health.state}`);
   if (desk.closing) reasons.push("The service is stopping: new calls go to the menu.");
-  return { ready: !desk.closing && faults.length < engines.length, reasons };
+  return { ready: !desk.closing && faults.length < engines.length, reasons: [...reasons, ...opening.sentences()] };
 }
 
 function watchHealth(engines: readonly Engine[], metrics: Metrics, clock: Clock) {

@@ -36,7 +36,8 @@ values
   ('5d1de701-3a1c-4c0e-9a4b-5e1de7000017', 'Sidetone', 'sidetone_sounds', '/var/lib/sidetone/sounds', 'set', true, 8, 'The folder of the prompts'),
   ('5d1de701-3a1c-4c0e-9a4b-5e1de7000018', 'Sidetone', 'sidetone_silent_ms', '60000', 'set', true, 9, 'A call without packets ends'),
   ('5d1de701-3a1c-4c0e-9a4b-5e1de7000019', 'Sidetone', 'sidetone_hold_ms', '1800000', 'set', true, 10, 'The same on hold'),
-  ('5d1de701-3a1c-4c0e-9a4b-5e1de7000020', 'Sidetone', 'sidetone_ringing', '%(1200,600,440,480)', 'set', true, 11, 'What the caller hears while a target rings')
+  ('5d1de701-3a1c-4c0e-9a4b-5e1de7000020', 'Sidetone', 'sidetone_ringing', '%(1200,600,440,480)', 'set', true, 11, 'What the caller hears while a target rings'),
+  ('5d1de701-3a1c-4c0e-9a4b-5e1de7000021', 'Sidetone', 'sidetone_override_pin', '', 'set', true, 12, 'The PIN of the feature code that opens or closes')
 on conflict (var_uuid) do nothing;
 
 commit;

@@ -31,6 +31,12 @@ export interface Metrics {
   readonly outcomes: Counter<"state">;
   /** Times that the log could not be written, or not at once. */
   readonly logFailures: Counter;
+  /** Calls that were given to a human, by what became of it. */
+  readonly transfers: Counter<"result">;
+  /** 1 while the agent answers as usual, 0 outside of its hours. */
+  readonly open: Gauge<"agent">;
+  /** 1 while somebody has opened or closed it by hand. */
+  readonly overridden: Gauge<"agent">;
   /** What the PBX sent and is none of its messages. */
   readonly messagesRefused: Counter<"source">;
   /** 1 while the engine is connected, else 0. */
@@ -118,6 +124,13 @@ export function createMetrics(worker?: number): Metrics {
     webhooksWaiting: gauge("sidetone_webhooks_waiting", "Calls that a webhook has not taken yet.", ["webhook"]),
     outcomes: counter("sidetone_outcomes_total", "Outcomes of calls: complete, partial or failed.", ["state"]),
     logFailures: counter("sidetone_log_failures_total", "Times that the log was not taken; the calls went on."),
+    transfers: counter(
+      "sidetone_transfers_total",
+      "Calls that were given to a human: taken, busy, noanswer, refused or unreachable.",
+      ["result"],
+    ),
+    open: gauge("sidetone_open", "1 while the agent answers as usual, 0 outside of its hours.", ["agent"]),
+    overridden: gauge("sidetone_overridden", "1 while the agent is opened or closed by hand.", ["agent"]),
     messagesRefused: counter(
       "sidetone_messages_refused_total",
       "Messages of the PBX that were none, and were ignored, by where they came from.",

@@ -5,6 +5,8 @@ import type { Leg, Next } from "./engine.ts";
 export interface CallRecord {
   /** A moment worth a line in the record: "media", "talking". */
   mark(what: string): void;
+  /** The dialplan has the call again: what follows is not ours. */
+  given?(next: Next): void;
   /** The finished record. Called once, after the call was given back. */
   close(next: Next): object;
 }
@@ -13,6 +15,8 @@ export interface CallServices<Record extends CallRecord = CallRecord> {
   openRecord(leg: Leg): Record;
   /** Talks until the caller or the agent is done; throws only what nobody could mend. */
   converse(media: MediaStream, leg: Leg, record: Record): Promise<Next>;
+  /** The dialplan has the call: resolves with what is known of where it went, when the record is to be closed. Never rejects. */
+  given?(next: Next): Promise<Next>;
   saveRecord(record: object): Promise<void>;
   readonly log: Log;
 }
@@ -37,7 +41,9 @@ export async function handleCall<Record extends CallRecord>(leg: Leg, services: 
     if (leg.signal.aborted) next = { next: "hangup" };
     await giveBack(leg, next, log);
     media?.close();
-    if (record) await save(record.close(next), services, log);
+    record?.given?.(next);
+    const known = (await services.given?.(next)) ?? next;
+    if (record) await save(record.close(known), services, log);
   }
 }
 

@@ -168,6 +168,8 @@ export interface OpenCdr {
   /** A request to a provider is over. */
   usage(usage: Partial<CdrUsage> & Pick<CdrUsage, "provider">): void;
   recording(recording: CdrRecording | null): void;
+  /** The dialplan has the call again; the record is closed later. */
+  over(): void;
   /** Once, when the dialplan has the call again. `pending`: an outcome follows, and with it the record is complete. */
   close(next: Next, hangupCause: HangupCause | null, options?: { pending: boolean }): Cdr;
   /** Once, after such a close. */
@@ -187,6 +189,7 @@ export function openCdr(leg: Leg, { engine, agent, clock, store, webhook = "" }:
   const [startedWallMs, startedMs] = [clock.wall(), clock.now()];
   const now = (): string => new Date(Math.round(startedWallMs + clock.now() - startedMs)).toISOString();
   const turns: CdrTurn[] = [];
+  let overAt: string | undefined;
   let cdr: Cdr = { ...emptyCdr(leg, { engine, agent, started: now() }), webhook, turns };
   const entry = store.open({ ...cdr, turns: [] });
   // Keys come between turns, and go with the next one: nobody wakes the disk for each of them.
@@ -236,9 +239,12 @@ export function openCdr(leg: Leg, { engine, agent, clock, store, webhook = "" }:
       later({ recording });
       entry.change(saved());
     },
+    over() {
+      overAt ??= now();
+    },
     close(next, hangupCause, { pending } = { pending: false }) {
       if (next.next === "menu") this.fallback(next.reason);
-      later({ ended: now(), next, hangupCause, ...(pending && { outcome: PENDING }) });
+      later({ ended: overAt ?? now(), next, hangupCause, ...(pending && { outcome: PENDING }) });
       if (pending) entry.change(saved());
       else entry.close(saved());
       return cdr;

@@ -1,4 +1,5 @@
 import type { MediaStream } from "../audio/stream.ts";
+import type { Handover, Returned, TransferResult } from "./handover.ts";
 import type { Recording } from "./recording.ts";
 
 export type HangupCause = "normal" | "busy" | "rejected" | "noAnswer" | "notFound" | "congestion" | "failure";
@@ -6,8 +7,16 @@ export type HangupCause = "normal" | "busy" | "rejected" | "noAnswer" | "notFoun
 /** What the dialplan does when it has the call back. Targets are names from the config, never what a model made up. */
 export type Next =
   | { next: "menu"; reason: string }
-  /** `reason`: why it goes there, where no caller has asked for it. */
-  | { next: "transfer"; target: string; reason?: string }
+  | {
+      next: "transfer";
+      target: string;
+      /** Why it goes there, where no caller has asked for it. */
+      reason?: string;
+      /** How it is to be done; absent: the dialplan rings the target, and the menu follows. */
+      handover?: Handover;
+      /** What became of it, once the dialplan has said so. */
+      result?: TransferResult;
+    }
   | { next: "hangup" };
 
 export type LegEvent = { type: "dtmf"; digit: string; durationMs: number } | { type: "held" } | { type: "resumed" };
@@ -30,6 +39,8 @@ export interface Leg {
   readonly codec: string;
   /** 1 when the dialplan offers the call for the first time, 2 when a controller died with it. */
   readonly attempt: number;
+  /** Whom the call was given to before, and why it is back; absent: it comes from elsewhere. */
+  readonly returned?: Returned;
   /** Aborted when the leg is gone or was given back; `reason` is a HangupCause. */
   readonly signal: AbortSignal;
   /** Bounded: a reader that is not there loses the oldest. Ends with the leg. */

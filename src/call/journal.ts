@@ -34,6 +34,8 @@ export interface CourseWriter {
   kept?(): Promise<void>;
   /** The call is over, or is somebody else's business: what was written of it is removed. */
   end(): void;
+  /** The call may come back: what was written stays, for whoever is lent it then. Resolves when it is on the disk. */
+  park?(): Promise<void>;
 }
 
 /** A reply that was cut off with its worker. */
@@ -85,6 +87,10 @@ export interface CallJournal {
   begin(call: JournalledCall, agent: string): CourseWriter;
   /** A call whose worker has died is offered once more. Never rejects. */
   claim(call: JournalledCall): Promise<Claim>;
+  /** A call that was parked is back: lent to one worker alone. Never rejects. */
+  takeBack?(call: JournalledCall): Promise<Claim>;
+  /** A parked call will not come back. Returns at once. */
+  forget?(call: Pick<JournalledCall, "id" | "engine">): void;
 }
 
 /** The course that these events are. Whatever order or number they come in, it is one. */

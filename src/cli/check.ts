@@ -9,6 +9,7 @@ import { ConfigError, formatFault } from "../config/fault.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { engines } from "../engines/index.ts";
 import { type Finding, finding, findingLine } from "./check/finding.ts";
+import { checkOverrides } from "./check/overrides.ts";
 import { checkPrompts } from "./check/prompt.ts";
 import { checkProviders } from "./check/providers.ts";
 import { checkRecording } from "./check/recording.ts";
@@ -63,6 +64,7 @@ async function check(asked: string | undefined): Promise<Finding[]> {
     ),
     ...config.warnings.map((warning) => finding("warn", "config", formatFault(warning))),
     ...checkPrompts(config),
+    ...checkOverrides(config),
     ...(await checkSurroundings(config)),
     ...(await checkRecording(config)),
     ...(await checkProviders(config, systemClock)),

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Hours } from "../call/hours.ts";
 import type { ProviderModule, Stage } from "../providers/module.ts";
 import type { Fault } from "./fault.ts";
 import type { AgentSettings, EngineSchemas, ServiceSettings } from "./schema.ts";
@@ -52,6 +53,8 @@ export interface Config {
   readonly numbers: Readonly<Record<string, string>>;
   readonly providers: Readonly<Record<Stage, Readonly<Record<string, ConfiguredProvider>>>>;
   readonly tools: ServiceSettings["tools"];
+  readonly people: ServiceSettings["people"];
+  readonly hours: Readonly<Record<string, Hours>>;
   readonly server: ServiceSettings["server"];
   readonly limits: ServiceSettings["limits"];
   readonly ladder: ServiceSettings["ladder"];

@@ -7,6 +7,7 @@ import { ConfigError, type Fault } from "./fault.ts";
 import { disk, type Files, whyUnreadable } from "./files.ts";
 import { folderFor } from "./folders.ts";
 import { faultsOf, valueAt } from "./issues.ts";
+import { checkHours, readHours } from "./load-hours.ts";
 import { nearest } from "./nearest.ts";
 import { configureProviders } from "./provider-blocks.ts";
 import { type ServiceSettings, serviceSchema, WORKERS_MAX } from "./schema.ts";
@@ -70,6 +71,8 @@ export function loadConfig(
     return agent ? [agent] : [];
   });
   const byName = index(agents, faults);
+  const hours = readHours(service.settings, read.file, { folder, files, faults });
+  checkHours(service.settings, byName.agents, read.file, faults);
   const defaultAgent = chooseDefault(service.raw, names, read.file, faults);
   if (faults.length > 0 || !service.settings) throw new ConfigError(faults);
   const { settings } = service;
@@ -82,6 +85,8 @@ export function loadConfig(
     defaultAgent,
     providers,
     tools: settings.tools,
+    people: settings.people,
+    hours,
     server: settings.server,
     limits: settings.limits,
     ladder: settings.ladder,

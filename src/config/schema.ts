@@ -2,9 +2,11 @@ import { z } from "zod";
 import { whyNoPattern } from "../call/recording-path.ts";
 import { toolSchema } from "../providers/tools/schema.ts";
 import { collectorsSchema, humanSchema } from "./collectors.ts";
+import { hoursSchema } from "./hours.ts";
 import { languagesSchema } from "./languages.ts";
 import { nameOf, targetOf, text, whole } from "./names.ts";
 import { outcomeSchema, webhooksSchema } from "./outcome.ts";
+import { agentHours, closedSchema, peopleSchema } from "./people.ts";
 import { promptsSchema, stageChoice } from "./said.ts";
 
 /** The limits of a call. An agent file may tighten or widen them for its own calls. */
@@ -266,6 +268,13 @@ export function serviceSchema(engines: EngineSchemas) {
       .record(nameOf("The name that agent files use."), toolSchema)
       .describe("What agents may do beyond talking: requests, and the tools of MCP servers. See docs/tools.md.")
       .default({}),
+    people: peopleSchema
+      .describe("How the targets of the dialplan are called, by their names. See docs/people.md.")
+      .default({}),
+    hours: z
+      .record(nameOf("The name that `people` and agent files use."), hoursSchema)
+      .describe("Business hours and holidays, by name. See docs/people.md.")
+      .default({}),
     server: server.describe("Health, metrics and the API.").prefault({}),
     limits: limits.describe("A limit on everything.").prefault({}),
     ladder: ladder.describe("What happens when a provider is slow or fails. See docs/providers.md.").prefault({}),
@@ -383,6 +392,10 @@ export function agentSchema(script: z.ZodType) {
       .describe("Which of the `tools` of `sidetone.yaml` this agent may use.")
       .default([]),
     languages: languagesSchema(script),
+    hours: agentHours,
+    closed: closedSchema
+      .describe("What callers outside of `hours` get. Left out: the menu, with nothing said before.")
+      .optional(),
     prompts: promptsSchema.describe("Fixed phrases.").prefault({}),
     limits: agentLimits
       .describe("This agent's own limits; what is not given here comes from sidetone.yaml.")

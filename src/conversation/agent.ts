@@ -1,5 +1,7 @@
+import type { Next } from "../call/engine.ts";
 import type { Collector } from "./collector.ts";
 import type { ConversationLimits } from "./limits.ts";
+import type { Person } from "./person.ts";
 
 /** Sentences that the agent says of itself, whatever the model does. Spoken in the agent's voice, so that a cache can hold them. */
 export interface AgentPrompts {
@@ -47,6 +49,10 @@ export interface Agent {
   readonly collectors: readonly Collector[];
   /** Where the key 0 leads: one of the targets, or the menu. Undefined: nowhere, it is a key like any other. */
   readonly human: Human | undefined;
+  /** What is known of them, by the target's name. One that is not among them is rung, and the menu follows. */
+  readonly people: Readonly<Record<string, Person>>;
+  /** Where the call goes when the greeting is over, whatever the caller says: an agent that only tells that nobody is there. */
+  readonly afterGreeting?: Next;
   /** Where this agent is stricter or more patient than the service. */
   readonly limits?: Partial<ConversationLimits>;
 }
@@ -116,6 +122,7 @@ export function defineAgent(
     targets: [],
     collectors: [],
     human: undefined,
+    people: {},
     ...given,
     language,
     prompts: Object.freeze({ ...promptsFor(language), ...given.prompts }),

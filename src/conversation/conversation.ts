@@ -18,6 +18,7 @@ import { Listener } from "./listener.ts";
 import { Loudness } from "./loudness.ts";
 import type { ConversationObserver } from "./observer.ts";
 import { Patience } from "./patience.ts";
+import type { Reception } from "./person.ts";
 import { ProviderError, type ToolRequest } from "./providers.ts";
 import { Question } from "./question.ts";
 import type { Stage } from "./reply.ts";
@@ -40,6 +41,10 @@ export interface ConverseOptions {
   readonly limits: ConversationLimits;
   /** What the agent may do beyond what every agent may. */
   readonly tools?: MoreTools;
+  /** Who is there when the agent transfers. */
+  readonly reception?: Reception;
+  /** The call is back from a transfer: what the model is told of it, and the caller. */
+  readonly returned?: { readonly result: string; readonly text: string };
   /** What is said while an answer takes long. Absent: nothing. */
   readonly filler?: Pick<Filler, "words">;
   /** Which of its languages the agent speaks; `agent`, `providers` and `filler` are this one's then. */
@@ -186,7 +191,7 @@ class Conversation {
       return;
     }
     inheritLanguage(this.#options);
-    const how = takeUp(before, this.#speaker.history, agent.prompts);
+    const how = takeUp(before, this.#speaker.history, agent.prompts, this.#options.returned);
     this.#keypad.inherit();
     if (how.type === "ask") {
       this.#onDone(how.tools, "answer");
@@ -216,6 +221,11 @@ class Conversation {
 
   #onDone(tools: readonly ToolRequest[], kind: ReplyKind): void {
     if (kind === "answer") this.#apologies = 0;
+    const { afterGreeting } = this.#options.agent;
+    if (kind === "greeting" && afterGreeting) {
+      this.#leave(afterGreeting);
+      return;
+    }
     this.#acting.asked(tools);
     this.#floor.take(tools.length > 0 ? "tool" : "done");
   }
@@ -270,6 +280,11 @@ class Conversation {
   }
 
   #answer(): void {
+    const { afterGreeting } = this.#options.agent;
+    if (afterGreeting) {
+      this.#leave(afterGreeting);
+      return;
+    }
     const { owed, text } = this.#question;
     const now = this.#options.clock.now();
     const asked = {

@@ -20,7 +20,12 @@ export type TakingUp =
 const UNKNOWN = "The line was interrupted: whether this was done is unknown.";
 
 /** Tells the history what was said before the interruption, and finds out what is to be said after it. */
-export function takeUp(course: Course, history: History, prompts: AgentPrompts): TakingUp {
+export function takeUp(
+  course: Course,
+  history: History,
+  prompts: AgentPrompts,
+  returned?: { readonly result: string; readonly text: string },
+): TakingUp {
   const open = new Map<string, ToolRequest>();
   for (const message of course.history) {
     if (message.role === "caller") history.caller(message.text);
@@ -33,8 +38,11 @@ export function takeUp(course: Course, history: History, prompts: AgentPrompts):
       open.delete(message.id);
     }
   }
-  const asking = [...open.values()].filter(({ name }) => name === COLLECT).slice(0, 1);
-  for (const request of open.values()) if (!asking.includes(request)) history.tool(request, UNKNOWN);
+  const asking = returned ? [] : [...open.values()].filter(({ name }) => name === COLLECT).slice(0, 1);
+  for (const request of open.values())
+    if (!asking.includes(request)) history.tool(request, returned?.result ?? UNKNOWN);
+  // Nothing was interrupted: the call was away, on purpose, and is back.
+  if (returned) return { type: "say", kind: "prompt", text: returned.text, tools: [] };
   const { interrupted, asISaid, goOn } = prompts;
   const { cut } = course;
   if (cut) {

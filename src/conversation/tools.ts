@@ -4,7 +4,9 @@ import type { Leg, Next } from "../call/engine.ts";
 import type { CourseWriter } from "../call/journal.ts";
 import type { Agent } from "./agent.ts";
 import type { ConversationObserver } from "./observer.ts";
+import type { Reception } from "./person.ts";
 import type { ToolDefinition, ToolRequest } from "./providers.ts";
+import { transferTool } from "./transfer.ts";
 import type { Vault } from "./vault.ts";
 
 /** What a tool did: the call goes elsewhere, or the model is told a result. */
@@ -28,6 +30,8 @@ export interface Tool {
 export interface ToolCall {
   readonly leg?: Partial<Pick<Leg, "sendDtmf" | "id" | "from" | "did" | "to">>;
   readonly observer?: Pick<ConversationObserver, "note">;
+  /** Who is there, and how humans are told of a call. Absent: everybody is, and they are not. */
+  readonly reception?: Reception;
 }
 
 /** What a tool beyond those that every agent has knows of its call. */
@@ -45,12 +49,12 @@ export type MoreTools = (scope: ToolScope) => readonly Tool[];
  * The tools that every agent has, as far as its file and this call allow: `transfer` to the named targets, `hang_up`,
  * `send_digits`, `note`.
  */
-export function callTools(agent: Agent, { leg, observer }: ToolCall = {}): readonly Tool[] {
-  const { targets } = agent;
+export function callTools(agent: Agent, call: ToolCall = {}): readonly Tool[] {
+  const { leg, observer } = call;
   const press = leg?.sendDtmf?.bind(leg);
   const note = observer?.note?.bind(observer);
   return [
-    ...(targets.length === 0 ? [] : [transfer(agent)]),
+    ...(agent.targets.length === 0 ? [] : [transferTool(agent, call)]),
     hangUp(agent),
     ...(press ? [sendDigits(press)] : []),
     ...(note ? [takeNote(note)] : []),
@@ -58,27 +62,6 @@ export function callTools(agent: Agent, { leg, observer }: ToolCall = {}): reado
 }
 
 // In the words of the language that is spoken when the tool is used.
-const transfer = (agent: Pick<Agent, "targets" | "prompts">, { targets } = agent): Tool => ({
-  definition: {
-    name: "transfer",
-    description: "Puts the caller through to a person or a department. Say so in one short sentence first.",
-    parameters: {
-      type: "object",
-      properties: { target: { type: "string", enum: [...targets] } },
-      required: ["target"],
-      additionalProperties: false,
-    },
-  },
-  get words() {
-    return agent.prompts.transfer;
-  },
-  // A target is one of the agent's own names. What a model makes up never reaches the dialplan.
-  run: async ({ target }) =>
-    typeof target === "string" && targets.includes(target)
-      ? { next: { next: "transfer", target } }
-      : { result: `There is no such target. The targets are: ${targets.join(", ")}.` },
-});
-
 const hangUp = (agent: Pick<Agent, "prompts">): Tool => ({
   definition: {
     name: "hang_up",

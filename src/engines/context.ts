@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
+import type { TransferResult } from "../call/handover.ts";
 import type { RecordingStore } from "../call/recording.ts";
 import type { Siblings } from "../call/siblings.ts";
 
@@ -13,7 +14,16 @@ export interface EngineContext {
   readonly recordings?: RecordingStore;
   /** Absent: nobody else of this service takes calls. */
   readonly siblings?: Siblings;
+  /** Where briefs for humans are, for the dialplan to play. Absolute. */
+  readonly briefs?: string;
+  /** The dialplan tells what became of a transfer: of a call of ours, or of another's. Must not throw. */
+  readonly onTransfer?: (call: string, result: TransferResult) => void;
+  /** Somebody has dialled the feature code that opens or closes. Must not throw. */
+  readonly onOverride?: (state: OverrideWord) => void;
 }
+
+/** What the feature code says. */
+export type OverrideWord = "open" | "closed" | "off";
 
 /** Which agents may transfer to a target, by the target's name. */
 export type Targets = Readonly<Record<string, readonly string[]>>;

@@ -1,24 +1,30 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
+import { withDeadline } from "../base/signals.ts";
 import { handleCall } from "../call/call.ts";
 import { type Cdr, type CdrStore, summaryOf } from "../call/cdr.ts";
 import type { Leg, Next } from "../call/engine.ts";
+import { mayReturn, type TransferResult } from "../call/handover.ts";
 import type { CallJournal, CourseWriter } from "../call/journal.ts";
 import type { MemoryStore } from "../call/memory.ts";
 import { converse } from "../conversation/conversation.ts";
 import type { LadderStep } from "../conversation/ladder.ts";
 import { defaultLimits } from "../conversation/limits.ts";
 import { withFacts } from "../conversation/memory.ts";
+import type { Reception } from "../conversation/person.ts";
 import type { LiveCalls } from "../server/live.ts";
+import type { Briefs } from "./briefs.ts";
 import type { Callers } from "./callers.ts";
 import { connectAhead, rateOfCodec } from "./connect.ts";
-import type { Generation } from "./generation.ts";
-import { begun, cutTurn, type Taken, takenOver } from "./journalled.ts";
+import type { Generation, StaffedAgent } from "./generation.ts";
+import { begun, comesBack, cutTurn, type Taken, takenOver } from "./journalled.ts";
+import type { Opening } from "./opening.ts";
 import { fillOutcome } from "./outcome.ts";
 import { openRecord, type Record, recordRefusal } from "./record.ts";
 import { remembering } from "./remembering.ts";
 import { spokenBy } from "./spoken.ts";
+import { returnedFrom, Transfers } from "./transfers.ts";
 
 interface DeskOptions {
   readonly clock: Clock;
@@ -36,6 +42,8 @@ interface DeskOptions {
   readonly onCount?: () => void;
   /** What a call's agent does. Default: it converses. */
   readonly talk?: typeof converse;
+  readonly opening: Pick<Opening, "agentIsOpen" | "hoursOf">;
+  readonly briefs: Pick<Briefs, "speak">;
 }
 
 /** By then the dialplan has offered a call once more, or never will. */
@@ -51,10 +59,12 @@ export class Desk {
   /** What goes on when calls are over: their outcomes are filled. */
   readonly #after = new Set<Promise<void>>();
   readonly #afterAbort = new AbortController();
+  readonly #transfers: Transfers;
   #closing = false;
 
   constructor(options: DeskOptions) {
     this.#options = options;
+    this.#transfers = new Transfers(options);
   }
 
   get calls(): number {
@@ -84,14 +94,19 @@ export class Desk {
     const leave = generation.enter();
     this.#legs.add(leg);
     this.#count();
+    // What becomes of a transfer is waited for by the record alone: the call is not here any more.
+    const gone = (): void => {
+      this.#legs.delete(leg);
+      this.#count();
+    };
+    const taken = () => this.#taken.get(leg);
     let after: After | undefined;
     try {
-      after = await runCall(leg, generation, { ...this.#options, engine, taken: () => this.#taken.get(leg) });
+      after = await runCall(leg, generation, { ...this.#options, engine, taken, transfers: this.#transfers, gone });
     } finally {
-      this.#legs.delete(leg);
+      gone();
       this.#taken.delete(leg);
       if (!after) leave();
-      this.#count();
     }
     if (!after) return;
     // The call is over: nobody waits for this but whoever closes the service.
@@ -107,6 +122,11 @@ export class Desk {
     const timer = this.#options.clock.after(ms, () => this.#afterAbort.abort());
     await Promise.allSettled(this.#after);
     timer.cancel();
+  }
+
+  /** The dialplan tells what became of a transfer. */
+  transferred(call: string, result: TransferResult): void {
+    this.#transfers.told(call, result);
   }
 
   /** From now on every new call goes to the menu. */
@@ -130,6 +150,7 @@ export class Desk {
 
   /** The dialplan gets every call back at once. */
   async giveAllBack(reason: string): Promise<void> {
+    this.#transfers.close();
     const { log } = this.#options;
     if (this.#legs.size > 0)
       log.warn({ calls: this.#legs.size, reason }, "running calls are given back to the dialplan");
@@ -159,9 +180,15 @@ export class Desk {
 }
 
 interface CallOptions
-  extends Pick<DeskOptions, "clock" | "log" | "metrics" | "live" | "store" | "journal" | "memories" | "talk"> {
+  extends Pick<
+    DeskOptions,
+    "clock" | "log" | "metrics" | "live" | "store" | "journal" | "opening" | "briefs" | "memories" | "talk"
+  > {
   readonly engine: string;
   readonly taken: () => Next | undefined;
+  readonly transfers: Transfers;
+  /** The dialplan has the call. May be called twice. */
+  readonly gone: () => void;
 }
 
 /** What became of a provider is told where it happened: in this call's lines. */
@@ -191,7 +218,9 @@ type After = (signal: AbortSignal) => Promise<void>;
 async function runCall(leg: Leg, generation: Generation, options: CallOptions): Promise<After | undefined> {
   const { clock, log, engine, talk = converse } = options;
   // The first time nothing is waited for.
-  const taken = leg.attempt < 2 ? begun(leg, options) : await takenOver(leg, options);
+  const first = leg.attempt < 2;
+  const back = first ? leg.returned : undefined;
+  const taken = back ? await comesBack(leg, options) : first ? begun(leg, options) : await takenOver(leg, options);
   if (taken === "refused") {
     const next: Next = { next: "menu", reason: "lost" };
     await leg.giveBack(next);
@@ -203,7 +232,11 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     await passOn(leg, before.left, taken, options);
     return undefined;
   }
-  const staffed = generation.agentFor(before ? { ...numbersOf(leg), agent: before.agent } : leg);
+  const known = generation.agentFor(before ? { ...numbersOf(leg), agent: before.agent } : leg);
+  // Who was let in is not shown the door in the middle of a call.
+  const open = before !== undefined || back !== undefined || options.opening.agentIsOpen(known.agent.name);
+  const returned = back && returnedFrom(known.agent, back);
+  const staffed = staffedNow(known, { open, greeting: before ? undefined : returned?.text });
   const { agent, filler, forCall, form, tools, remembers, webhook = "" } = staffed;
   const callLog = log.child({ call: leg.id, agent: agent.name });
   const { signal } = leg;
@@ -225,6 +258,8 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
     },
     async converse(media, _leg, record) {
       const { observer } = record;
+      // Closed, and nobody has written a word for that.
+      if (agent.afterGreeting && agent.greeting === "") return agent.afterGreeting;
       const limits = defaultLimits;
       const onStep = (step: LadderStep): void => {
         logStep(step, callLog);
@@ -235,19 +270,32 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
       // A codec that is not what its name promised.
       if (media.rate !== rate) connectAhead(agent, spoken.providers, { rate: media.rate, signal });
       filler.prepare([media.rate], signal).catch((error: unknown) => callLog.debug({ err: error }, "no filler"));
-      const parts = { media, leg, ...spoken, clock, log: callLog, observer, limits, signal };
+      const reception: Reception = {
+        hoursOf: (target, language) => options.opening.hoursOf(target, language),
+        brief(text) {
+          observer.note?.(`Brief: ${text}`);
+          return options.briefs.speak(text, { agent: spoken.agent, tts: spoken.providers.tts });
+        },
+      };
+      const parts = { reception, media, leg, ...spoken, clock, log: callLog, observer, limits, signal };
       const cut = before && cutTurn(before);
       if (cut) observer.turn(cut);
       const next = await talk({
         ...parts,
         tools: (scope) => [...tools(scope), ...caller.tools(scope)],
         journal: course,
-        ...(before && { before }),
+        ...(before && { before, ...(returned && { returned }) }),
       });
       if (signal.aborted) return next;
       record.agreed();
       course.write({ type: "left", next });
+      await park(next, course, options);
+      options.transfers.expect(leg, next);
       return next;
+    },
+    async given(next) {
+      options.gone();
+      return options.transfers.outcome(leg, next, engine);
     },
     // The store has it already, and writes it when the disk lets it.
     saveRecord: async (cdr) => callLog.info(summaryOf(cdr as Cdr), "call ended"),
@@ -268,9 +316,34 @@ function leave({ untold }: Leg, course: CourseWriter, clock: Clock): void {
 
 /** The conversation was over when its worker died, or could not say so: the dialplan is told now. */
 async function passOn(leg: Leg, next: Next, taken: Taken, options: CallOptions): Promise<void> {
+  const course = taken.begin("");
+  await park(next, course, options);
   await leg.giveBack(next);
   recordRefusal(leg, next, options);
-  taken.begin("").end();
+  course.end();
+}
+
+/** As it answers now: outside of its hours with other words, and a caller who is back with what became of the transfer. */
+function staffedNow(
+  known: StaffedAgent,
+  { open, greeting }: { open: boolean; greeting: string | undefined },
+): StaffedAgent {
+  if (!open) {
+    const { closed, variants = [] } = known;
+    return { ...known, agent: closed, variants: variants.map((variant) => ({ ...variant, agent: variant.closed })) };
+  }
+  return greeting === undefined ? known : { ...known, agent: { ...known.agent, greeting } };
+}
+
+const PARK_MS = 400;
+
+/** The dialplan may lend it again within milliseconds: by then the journal has all of it. */
+async function park(next: Next, course: CourseWriter, { clock, log }: CallOptions): Promise<void> {
+  if (next.next !== "transfer" || !next.handover || !mayReturn(next.handover)) return;
+  const message = "the disk does not take the journal";
+  await withDeadline(() => course.park?.() ?? Promise.resolve(), { clock, ms: PARK_MS, message }).catch(
+    (error: unknown) => log.warn({ err: error }, "should this call come back, nothing will be known of it"),
+  );
 }
 
 const numbersOf = ({ did, to }: Leg) => ({ did, to });

@@ -1,5 +1,6 @@
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
+import type { Next } from "../call/engine.ts";
 import type { AgentConfig, Config } from "../config/config.ts";
 import { type Agent, defineAgent, type Human } from "../conversation/agent.ts";
 import type { Collector } from "../conversation/collector.ts";
@@ -20,11 +21,15 @@ import { type ForCall, Staff } from "./staff.ts";
 /** An agent with the providers that serve it. */
 export interface StaffedAgent {
   readonly agent: Agent;
+  /** The same outside of its hours. */
+  readonly closed: Agent;
   /** What it says while something is slow. */
   readonly filler: Filler;
   readonly forCall: ForCall;
   /** The same in its other languages. */
-  readonly variants?: readonly (Pick<StaffedAgent, "agent" | "filler" | "forCall"> & { readonly key?: string })[];
+  readonly variants?: readonly (Pick<StaffedAgent, "agent" | "closed" | "filler" | "forCall"> & {
+    readonly key?: string;
+  })[];
   /** What is filled after each of its calls. */
   readonly form?: OutcomeForm;
   /** Who is told of them. */
@@ -63,19 +68,24 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
   const used = new Set(Object.values(config.agents).flatMap(({ tools }) => tools));
   const toolbox = new Toolbox({ tools: config.tools, used, clock: context.clock, log });
   const prepared = new AbortController();
-  const staffed = (settings: AgentConfig): Pick<StaffedAgent, "agent" | "filler" | "forCall"> => {
+  const staffed = (settings: AgentConfig): Pick<StaffedAgent, "agent" | "closed" | "filler" | "forCall"> => {
     const scripted = settings.script === undefined ? [] : hintsOf(settings.script);
     const hints = [...new Set([...settings.keywords, ...scripted])];
-    const agent = agentOf(settings, hints, config.ladder);
+    const agent = agentOf(settings, hints, config.ladder, config.people);
+    const closed = closedAgent(agent, settings);
     const forCall = pool.of(settings);
     const ahead = forCall(nobodyIsTold);
     const filler = new Filler({ agent, tts: ahead.tts });
-    prepare({ agent, filler }, ahead, log, prepared.signal);
-    return { agent, forCall, filler };
+    prepare({ agent, closed, filler }, ahead, log, prepared.signal);
+    return { agent, closed, forCall, filler };
   };
   for (const settings of Object.values(config.agents)) {
     const first = staffed(settings);
-    const variants = settings.variants.map(({ key, ...variant }) => ({ ...staffed(variant), ...(key && { key }) }));
+    const variants = settings.variants.map(({ key, ...variant }) => {
+      const { closed, ...other } = staffed(variant);
+      // The words for outside of the hours are written in the agent's first language.
+      return { ...other, closed: { ...closed, greeting: other.agent.greeting }, ...(key && { key }) };
+    });
     const { outcome, webhook } = settings;
     const after = { ...(outcome && { form: formOf(outcome) }), ...(webhook !== undefined && { webhook }) };
     const more = { tools: toolbox.for(settings.tools), remembers: settings.memory };
@@ -129,7 +139,7 @@ const nobodyIsTold = (): void => {};
  * what its callers say. A failure only costs that.
  */
 function prepare(
-  { agent, filler }: Pick<StaffedAgent, "agent" | "filler">,
+  { agent, closed, filler }: Pick<StaffedAgent, "agent" | "closed" | "filler">,
   { tts, stt }: ConversationProviders,
   log: Log,
   signal: AbortSignal,
@@ -138,7 +148,11 @@ function prepare(
   const failed = (what: string) => (error: unknown) => {
     if (!signal.aborted) log.warn({ err: error, agent: name }, what);
   };
-  const spoken = warmVoice({ agent, tts, rates: RATES, signal });
+  const greetings = [agent, ...(closed.greeting === agent.greeting ? [] : [closed])];
+  const spoken = greetings.reduce(
+    (before, one) => before.then(() => warmVoice({ agent: one, tts, rates: RATES, signal })),
+    Promise.resolve(),
+  );
   spoken.catch(failed("the agent's own sentences could not be prepared"));
   const filled = spoken.catch(() => undefined).then(() => filler.prepare(RATES, signal));
   filled.catch(failed("the agent's fillers could not be prepared"));
@@ -148,7 +162,12 @@ function prepare(
 }
 
 /** The agent as a conversation wants it. */
-export function agentOf(settings: AgentConfig, hints: readonly string[], ladder: Config["ladder"]): Agent {
+export function agentOf(
+  settings: AgentConfig,
+  hints: readonly string[],
+  ladder: Config["ladder"],
+  people: Config["people"] = {},
+): Agent {
   const { noInput, filler, ...prompts } = settings.prompts;
   const said = Object.fromEntries(Object.entries(prompts).filter(([, text]) => text !== undefined));
   return defineAgent({
@@ -168,6 +187,7 @@ export function agentOf(settings: AgentConfig, hints: readonly string[], ladder:
     targets: settings.targets,
     collectors: collectorsOf(settings),
     human: humanOf(settings, hints),
+    people: peopleOf(settings.targets, people),
     limits: limitsOf(settings, ladder),
   });
 }
@@ -191,6 +211,33 @@ function collectorsOf({ collectors, language }: AgentConfig): readonly Collector
     firstMs: firstSeconds * 1000,
     betweenMs: betweenSeconds * 1000,
   }));
+}
+
+/** Those whom the agent may transfer to. */
+function peopleOf(targets: readonly string[], people: Config["people"]): Agent["people"] {
+  const known = targets.flatMap((target) => {
+    const settings = Object.hasOwn(people, target) ? people[target] : undefined;
+    if (!settings) return [];
+    const { title = target.replaceAll("_", " "), hours: _hours, ...person } = settings;
+    return [[target, { ...person, title }] as const];
+  });
+  return Object.fromEntries(known);
+}
+
+/** The agent outside of its hours. Whose file says nothing of them leads to the menu without a word. */
+export function closedAgent(agent: Agent, { closed }: Pick<AgentConfig, "closed">): Agent {
+  const { greeting = "", prompt, next = "menu" } = closed ?? {};
+  if (next === "agent") {
+    const told = prompt === undefined ? agent.prompt : `${agent.prompt}\n\n${prompt}`;
+    return defineAgent({ ...agent, greeting, prompt: told });
+  }
+  const after: Next =
+    next === "menu"
+      ? { next: "menu", reason: "closed" }
+      : next === "hangup"
+        ? { next: "hangup" }
+        : { next: "transfer", target: next };
+  return defineAgent({ ...agent, greeting, afterGreeting: after });
 }
 
 const listOf = (text: string | readonly string[]): readonly string[] => (typeof text === "string" ? [text] : text);

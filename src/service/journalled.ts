@@ -37,6 +37,14 @@ export async function takenOver(leg: Leg, options: JournalContext): Promise<Take
   return claim.type === "none" ? begun(leg, options) : { before: claim.course, begin: () => claim.writer };
 }
 
+/** A call that comes back from a human who was not reached. One of which nothing is known any more begins anew. */
+export async function comesBack(leg: Leg, options: JournalContext): Promise<Taken> {
+  const { journal, engine, log } = options;
+  const claim = (await journal.takeBack?.(callOf(leg, engine))) ?? { type: "none" };
+  log.info({ call: leg.id, known: claim.type === "mine" }, "a call is back from a transfer");
+  return claim.type === "mine" ? { before: claim.course, begin: () => claim.writer } : begun(leg, options);
+}
+
 const callOf = ({ id, from, to, direction }: Leg, engine: string): JournalledCall => ({
   ...{ id, from, to, direction, engine },
 });

@@ -59,6 +59,8 @@ export function openRecord(leg: Leg, options: RecordOptions): Record {
     usage: (usage) => cdr.usage(usage),
   };
   let agreed = false;
+  let left = false;
+  let given: Next | undefined;
   return {
     observer: tellAll([measureConversation(metrics), written, entry]),
     cdr,
@@ -68,14 +70,19 @@ export function openRecord(leg: Leg, options: RecordOptions): Record {
     agreed() {
       agreed = true;
     },
-    close(told) {
-      const next = taken() ?? told;
-      const left = next.next === "hangup" && !agreed && leg.signal.aborted;
+    given(told) {
+      given ??= told;
+      const next = taken() ?? given;
+      left = next.next === "hangup" && !agreed && leg.signal.aborted;
       entry.ended(next);
       count(metrics, leg, next);
+      cdr.over();
+    },
+    close(told) {
+      if (!given) this.given?.(told);
       if (recording) cdr.recording(recordingOnRecord(leg));
       const pending = (options.fills ?? false) && cdr.cdr.answered !== null;
-      return cdr.close(next, left ? (leg.signal.reason as HangupCause) : null, { pending });
+      return cdr.close(taken() ?? told, left ? (leg.signal.reason as HangupCause) : null, { pending });
     },
     outcome(outcome) {
       metrics.outcomes.inc({ state: outcome.state });

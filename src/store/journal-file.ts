@@ -42,6 +42,8 @@ export class JournalFile implements CourseWriter {
   #sync = false;
   #over = false;
   readonly #keepers = new Set<() => void>();
+  /** Told when all is on the disk, and the file is let go. */
+  #parking: (() => void) | undefined;
 
   constructor(options: JournalFileOptions, began: Began, events: readonly CourseEvent[] = [], handle?: DiskFile) {
     this.#options = options;
@@ -51,7 +53,7 @@ export class JournalFile implements CourseWriter {
   }
 
   write(event: CourseEvent): void {
-    if (this.#over) return;
+    if (this.#over || this.#parking) return;
     this.#add(short(event));
     const { fsync, wake } = this.#options;
     this.#sync ||= fsync === "always" || (fsync === "turn" && event.type === "heard");
@@ -74,9 +76,19 @@ export class JournalFile implements CourseWriter {
   }
 
   end(): void {
+    // What is parked is left as it is.
+    if (this.#parking) return;
     this.#over = true;
     this.#waiting = [];
     this.#options.wake(this);
+  }
+
+  park(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#over || this.#parking) return resolve();
+      this.#parking = resolve;
+      this.#options.wake(this);
+    });
   }
 
   /** Lets go of the file, and leaves it as it is. */
@@ -91,6 +103,10 @@ export class JournalFile implements CourseWriter {
     return this.#over;
   }
 
+  get parked(): boolean {
+    return this.#parking !== undefined;
+  }
+
   /** Brings file and memory together. Rejects when the disk did not take it; nothing is lost then. One at a time. */
   async work(): Promise<void> {
     const { disk, path, older } = this.#options;
@@ -101,7 +117,7 @@ export class JournalFile implements CourseWriter {
       return;
     }
     const [lines, sync] = [this.#waiting, this.#sync];
-    if (lines.length === 0) return;
+    if (lines.length === 0) return this.#parked();
     this.#handle ??= await this.#create();
     const text = Buffer.from(lines.join(""));
     // A disk that was full may have taken half a line: written again, in the same place.
@@ -115,6 +131,13 @@ export class JournalFile implements CourseWriter {
       await this.#handle.sync();
     }
     if (this.#waiting.length === 0) this.#kept();
+    await this.#parked();
+  }
+
+  async #parked(): Promise<void> {
+    if (!this.#parking || this.#waiting.length > 0) return;
+    await this.close();
+    this.#parking();
   }
 
   #kept(): void {

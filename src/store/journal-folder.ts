@@ -72,6 +72,21 @@ export class JournalFolder implements CallJournal {
     }
   }
 
+  async takeBack(call: JournalledCall): Promise<Claim> {
+    const { clock } = this.#options;
+    const message = "the journal did not answer";
+    try {
+      return await withDeadline(() => this.#takeBack(call), { clock, ms: CLAIM_MS, message });
+    } catch (error) {
+      this.#failed(error);
+      return { type: "none" };
+    }
+  }
+
+  forget(call: Pick<JournalledCall, "id" | "engine">): void {
+    for (const path of this.#pathsOf(call)) this.#disk.remove(path).catch((error: unknown) => this.#failed(error));
+  }
+
   /** Removes what nobody will go on with. */
   async removeStale(): Promise<void> {
     const { dir, clock } = this.#options;
@@ -112,7 +127,24 @@ export class JournalFolder implements CallJournal {
     return { type: "mine", course: courseOf(began.agent, events), writer: file };
   }
 
-  #pathsOf({ engine, id }: JournalledCall): readonly [string, string] {
+  /** The later of the two files, as whoever parked the call has left it. Its events begin a new first one. */
+  async #takeBack(call: JournalledCall): Promise<Claim> {
+    const [first, second] = this.#pathsOf(call);
+    for (const path of [second, first]) {
+      const text = await this.#disk.read(path);
+      const read = text === undefined ? undefined : this.#lines.read(text, nameIn(path));
+      if (!read) continue;
+      const { began } = read;
+      // The conversation that was over goes on: nobody is to be passed on once more for its old end.
+      const events = read.events.filter(({ type }) => type !== "left");
+      const file = new JournalFile(this.#fileOptions(first, { stale: [second], older: [] }), began, events);
+      this.#wake(file);
+      return { type: "mine", course: courseOf(began.agent, events), writer: file };
+    }
+    return { type: "none" };
+  }
+
+  #pathsOf({ engine, id }: Pick<JournalledCall, "id" | "engine">): readonly [string, string] {
     // Ids are the PBX's; whatever is none stays in its folder.
     const stem = join(this.#options.dir, `${engine}-${encodeURIComponent(id).slice(0, 150)}`);
     return [`${stem}.1.jsonl`, `${stem}.2.jsonl`];
@@ -135,7 +167,7 @@ export class JournalFolder implements CallJournal {
 
   #wake(file: JournalFile): void {
     this.#dirty.add(file);
-    if (file.over) this.#open.delete(file);
+    if (file.over || file.parked) this.#open.delete(file);
     else this.#open.add(file);
     if (this.#retry) return;
     this.#working ??= this.#work().finally(() => {

@@ -25,7 +25,11 @@ beforeAll(async () => {
   await mkdir(join(folder, "briefs"));
   const pcm = tones({ hz: [BRIEF_HZ], ms: 400, rate: 8_000, levelDbov: -12 });
   await writeFile(join(folder, "briefs", `${BRIEF}.wav`), writeWav({ rate: 8_000, channels: [pcm] }));
-  pbx = await Pbx.start({ globals: { SIDETONE_BRIEF_DIR: join(folder, "briefs"), SIDETONE_KEY_S: "2" } });
+  const extra = { "extensions.conf": "[sidetone-in]\nexten => 77,1,Goto(sidetone-override,s,1)" };
+  pbx = await Pbx.start({
+    extra,
+    globals: { SIDETONE_BRIEF_DIR: join(folder, "briefs"), SIDETONE_KEY_S: "2", SIDETONE_OVERRIDE_PIN: "4711" },
+  });
 }, 180_000);
 afterEach(async () => {
   up = true;
@@ -139,5 +143,22 @@ describe("a caller whom the agent hands to a human, with a brief", () => {
     sales.press("5");
     await caller.hears(PROMPT_HZ.unavailable);
     await caller.hears(PROMPT_HZ.menu);
+  });
+});
+
+describe("the feature code", () => {
+  test("closes for who knows the PIN, and for nobody else", async () => {
+    await pbx.beat();
+    const stranger = await pbx.call({ to: "77" });
+    await stranger.answered();
+    stranger.press("000000000000");
+    await stranger.ended();
+    const caller = await pbx.call({ to: "77" });
+    await caller.answered();
+    caller.press("47112");
+    await caller.ended();
+    const told = pbx.monitor.events.filter(({ UserEvent }) => UserEvent === "SidetoneOverride");
+    expect(told.map(({ state }) => state)).toEqual(["closed"]);
+    expect(JSON.stringify(told)).not.toContain("4711");
   });
 });

@@ -18,7 +18,9 @@ test("an administrator finds the documented names, and no two workers count into
     "sidetone_journal_failures_total",
     "sidetone_log_failures_total",
     "sidetone_messages_refused_total",
+    "sidetone_open",
     "sidetone_outcomes_total",
+    "sidetone_overridden",
     "sidetone_provider_characters_total",
     "sidetone_provider_cost_total",
     "sidetone_provider_requests_total",
@@ -28,6 +30,7 @@ test("an administrator finds the documented names, and no two workers count into
     "sidetone_reply_latency_seconds",
     "sidetone_stage_seconds",
     "sidetone_taken_over_total",
+    "sidetone_transfers_total",
     "sidetone_webhooks_total",
     "sidetone_webhooks_waiting",
   ]);

@@ -16,7 +16,7 @@ describe("a bad sidetone.yaml says what is wrong, where, and what is allowed", (
     {
       what: "a key nobody knows",
       text: service("zebra: 1\n"),
-      says: 'sidetone.yaml:6:1: unknown key "zebra" at the top; allowed here: engines, agents, defaultAgent, providers, tools, server, limits, ladder, webhooks, turnModel, workers, supervisor, log, records, journal, memory, recording, sounds, stateDir, cacheDir',
+      says: 'sidetone.yaml:6:1: unknown key "zebra" at the top; allowed here: engines, agents, defaultAgent, providers, tools, people, hours, server, limits, ladder, webhooks, turnModel, workers, supervisor, log, records, journal, memory, recording, sounds, stateDir, cacheDir',
     },
     {
       what: "text for a number",
@@ -269,12 +269,12 @@ describe("a bad agent file", () => {
     {
       what: "an action that is none",
       line: "action: {forward: support}",
-      says: '6:16: unknown key "forward" in script.intents[0].action; allowed here: transfer, hangUp',
+      says: '6:16: unknown key "forward" in script.intents[0].action; allowed here: transfer, reason, warm, hangUp',
     },
     {
       what: "a misspelt action",
       line: "action: {transfr: support}",
-      says: '6:16: unknown key "transfr" in script.intents[0].action; allowed here: transfer, hangUp. Did you mean "transfer"?',
+      says: '6:16: unknown key "transfr" in script.intents[0].action; allowed here: transfer, reason, warm, hangUp. Did you mean "transfer"?',
     },
     {
       what: "an action without its braces",
@@ -289,7 +289,7 @@ describe("a bad agent file", () => {
     {
       what: "two actions in one",
       line: "action: {transfer: support, hangUp: true}",
-      says: "6:35: script.intents[0].action.hangUp cannot stand beside transfer; expected one of transfer, hangUp",
+      says: "6:35: script.intents[0].action.hangUp cannot stand beside transfer, reason, warm; expected one of transfer, reason, warm, hangUp",
     },
     {
       what: "yes for true",

@@ -95,8 +95,8 @@ describe("the page about agent files", () => {
     { said: ["please wake me tomorrow", "204", "yes"], answer: /noted room 2 0 4,/ },
     { said: ["please wake me tomorrow", "20"], answer: /^Yes, go on\.$/ },
     { said: ["please wake me tomorrow", "204", "no"], answer: /^Then I will not trouble you/ },
-    { said: ["I want to book a table"], answer: /transfer {"target":"restaurant"}$/ },
-    { said: ["0"], answer: /transfer {"target":"reception"}$/ },
+    { said: ["I want to book a table"], answer: /transfer {"target":"restaurant","reason":"table"}$/ },
+    { said: ["0"], answer: /transfer {"target":"reception","reason":"person"}$/ },
     { said: ["thank you goodbye"], answer: /hang_up {}$/ },
     { said: ["the moon is made of cheese"], answer: /^Sorry, I did not catch that/ },
   ])("its caller who says $said gets what the page says", async ({ said, answer }) => {

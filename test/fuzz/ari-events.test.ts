@@ -52,7 +52,8 @@ function expectSane(event: AriEvent): void {
   }
   if (event.type === "lent")
     expect([isId(event.media), isId(event.call), event.attempt >= 1]).toEqual([true, true, true]);
-  else if (event.type === "recorded") expect(isId(event.call)).toBe(true);
+  else if (event.type === "override") expect(event.state).toMatch(/^(open|closed|off)$/);
+  else if (event.type === "recorded" || event.type === "transfer") expect(isId(event.call)).toBe(true);
   else expect(isId(event.channel)).toBe(true);
   if (event.type === "digit") expect(event.digit).toMatch(/^[0-9*#A-D]$/);
 }

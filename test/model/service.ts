@@ -83,6 +83,8 @@ export class Worker {
       journal: mutations.has("no fence") ? unfenced(journal, machine) : journal,
       callers: { admit: () => true },
       memories: {} as MemoryStore,
+      opening: { agentIsOpen: () => true, hoursOf: () => ({ open: true }) },
+      briefs: { speak: () => undefined },
       generation: () => generation,
       talk: talkerOn(world, { stage, process, mediaOf, hasty: mutations.has("tools do not wait for the journal") }),
     });

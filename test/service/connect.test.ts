@@ -53,7 +53,9 @@ function deskWith(media: { codec: string; rate: SampleRate }) {
   const callers = { admit: () => true };
   const memories = { recall: async () => [], remember: () => {} };
   const live = createLiveCalls(shared);
-  const desk = new Desk({ ...shared, live, store, memories, journal, callers, generation: () => generation });
+  const opening = { agentIsOpen: () => true, hoursOf: () => ({ open: true }) };
+  const parties = { callers, opening, briefs: { speak: () => undefined } };
+  const desk = new Desk({ ...shared, ...parties, live, store, memories, journal, generation: () => generation });
   const opened = Promise.withResolvers<void>();
   const leg = new FakeLeg({
     codec: media.codec,

@@ -1,3 +1,6 @@
+import { type TransferResult, transferResultOf } from "../../call/handover.ts";
+import type { OverrideWord } from "../context.ts";
+
 /** A channel as ARI shows it: what of it we read. */
 export interface AriChannel {
   readonly id: string;
@@ -24,6 +27,8 @@ export type AriEvent =
     }
   | { readonly type: "digit"; readonly channel: string; readonly digit: string; readonly durationMs: number }
   | { readonly type: "recorded"; readonly call: string }
+  | { readonly type: "transfer"; readonly call: string; readonly result: TransferResult }
+  | { readonly type: "override"; readonly state: OverrideWord }
   | { readonly type: "hold"; readonly channel: string }
   | { readonly type: "unhold"; readonly channel: string }
   | { readonly type: "gone"; readonly channel: string; readonly cause: number; readonly destroyed: boolean };
@@ -41,6 +46,8 @@ export const WANTED_EVENTS = [
 
 export const LENT = "SidetoneMedia";
 export const RECORDED = "SidetoneRecorded";
+export const TRANSFER = "SidetoneTransfer";
+export const OVERRIDE = "SidetoneOverride";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -90,6 +97,14 @@ export function parseEvent(message: unknown): AriEvent | "ignored" | "malformed"
 function parseUserevent(message: Json, channel: string): AriEvent | "ignored" | "malformed" {
   const fields = child(message, "userevent");
   if (message.eventname === LENT) return parseLent(fields, channel);
+  if (message.eventname === TRANSFER) {
+    const [moved, result] = [textOf(fields, "call"), transferResultOf(textOf(fields, "result"))];
+    return isId(moved) && result ? { type: "transfer", call: moved, result } : "malformed";
+  }
+  if (message.eventname === OVERRIDE) {
+    const state = textOf(fields, "state");
+    return state === "open" || state === "closed" || state === "off" ? { type: "override", state } : "malformed";
+  }
   if (message.eventname !== RECORDED) return "ignored";
   const call = textOf(fields, "call");
   return isId(call) ? { type: "recorded", call } : "malformed";

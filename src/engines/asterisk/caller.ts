@@ -4,7 +4,7 @@ import { type Caller, nobody } from "./leg.ts";
 
 /** Reads who calls. Rejects with an AriError of status 404 when the channel is gone. */
 export async function readCaller(ari: Pick<AriClient, "request" | "variable">, id: string): Promise<Caller> {
-  const [found, codec, codecNow, dialled, trunk, agent, language, origin, recording] = await Promise.all([
+  const [found, codec, codecNow, dialled, trunk, agent, language, origin, recording, returned] = await Promise.all([
     ari.request("GET", `channels/${id}`),
     // As it was before the call was lent; while it is, the channel names what the bridge wants of it.
     ari.variable("SIDETONE_RATE", id),
@@ -15,6 +15,7 @@ export async function readCaller(ari: Pick<AriClient, "request" | "variable">, i
     ari.variable("SIDETONE_LANGUAGE", id),
     ari.variable("CHANNEL(linkedid)", id),
     ari.variable("SIDETONE_RECORDING", id),
+    ari.variable("SIDETONE_RETURNED", id),
   ]);
   const channel = parseChannel(found);
   if (!channel) return nobody;
@@ -30,6 +31,7 @@ export async function readCaller(ari: Pick<AriClient, "request" | "variable">, i
     codec: codec || codecNow,
     origin,
     recording,
+    returned,
   };
 }
 

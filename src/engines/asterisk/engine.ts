@@ -4,6 +4,7 @@ import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import { withDeadline } from "../../base/signals.ts";
 import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
+import { handoverWords } from "../../call/handover.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { Siblings } from "../../call/siblings.ts";
 import type { EngineContext } from "../context.ts";
@@ -100,6 +101,7 @@ class AsteriskEngine implements Engine {
   readonly #recordings: RecordingStore | undefined;
   readonly #siblings: Siblings | undefined;
   readonly #presence: Pick<Presence, "hold" | "drop"> | undefined;
+  readonly #context: EngineContext;
   /** Calls of ours that are recorded: until the dialplan says that it has stopped, or the channel is gone. */
   readonly #recorded = new Map<string, RawRecording>();
   #audiosocket: AudioSocketServer | undefined;
@@ -108,12 +110,10 @@ class AsteriskEngine implements Engine {
   #draining = false;
   #standingBy = false;
 
-  constructor(
-    options: AsteriskOptions,
-    { clock, log, metrics, recordings, siblings }: EngineContext,
-    connections: Connections,
-  ) {
+  constructor(options: AsteriskOptions, context: EngineContext, connections: Connections) {
+    const { clock, log, metrics, recordings, siblings } = context;
     this.#options = options;
+    this.#context = context;
     this.#connections = connections;
     this.#clock = clock;
     this.#log = log;
@@ -213,6 +213,7 @@ class AsteriskEngine implements Engine {
     for (const [call, { leg }] of this.#claims) if (leg && !channels.has(call)) leg.end("normal");
     for (const offer of waiting) this.#onLent(offer);
     if (this.#recordings) await tellPolicy(this.#ari, { policy: this.#recordings.policy, log: this.#log });
+    if (this.#context.briefs !== undefined) await this.#ari.setGlobal("SIDETONE_BRIEF_DIR", this.#context.briefs);
     // Whatever ended while nobody listened, here or under a worker that has died.
     for (const call of this.#recorded.keys()) if (!channels.has(call)) this.#recorded.delete(call);
     this.#sweep();
@@ -258,6 +259,14 @@ class AsteriskEngine implements Engine {
     }
     if (event.type === "recorded") {
       this.#finished(event.call);
+      return;
+    }
+    if (event.type === "transfer") {
+      this.#context.onTransfer?.(event.call, event.result);
+      return;
+    }
+    if (event.type === "override") {
+      this.#context.onOverride?.(event.state);
       return;
     }
     if (event.type === "gone" && event.destroyed) this.#finished(event.channel);
@@ -446,8 +455,12 @@ class AsteriskEngine implements Engine {
   async #setNext(call: string, next: Next): Promise<void> {
     const reason = next.next === "hangup" ? "" : (next.reason ?? "");
     const name = next.next === "transfer" ? next.target : next.next;
+    const words = next.next === "transfer" && next.handover ? handoverWords(next.handover) : {};
     await Promise.all([
       this.#ami.setVariable(call, "SIDETONE_REASON", reason),
+      ...Object.entries(words).map(([word, value]) =>
+        this.#ami.setVariable(call, `SIDETONE_${word.toUpperCase()}`, value),
+      ),
       this.#ami.setVariable(call, "SIDETONE_NEXT", name),
     ]);
   }

@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { isCancellation, OutsideError } from "../../base/errors.ts";
 import { BoundedQueue } from "../../base/queue.ts";
 import type { HangupCause, Leg, LegEvent, Next } from "../../call/engine.ts";
+import { type Returned, returnedOf } from "../../call/handover.ts";
 import type { Recording } from "../../call/recording.ts";
 import type { Line } from "./line.ts";
 
@@ -21,6 +22,8 @@ export interface Caller {
   readonly origin: string;
   /** SIDETONE_RECORDING, as the dialplan or another worker has left it. */
   readonly recording: string;
+  /** SIDETONE_RETURNED: where the call comes back from. */
+  readonly returned: string;
 }
 
 export const nobody: Caller = {
@@ -35,6 +38,7 @@ export const nobody: Caller = {
   codec: "",
   origin: "",
   recording: "",
+  returned: "",
 };
 
 export interface LegOptions {
@@ -70,6 +74,7 @@ export class AsteriskLeg implements Leg {
   readonly origin: string;
   readonly recording: Recording;
   untold = false;
+  readonly returned?: Returned;
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #tell: LegOptions["tell"];
@@ -93,6 +98,8 @@ export class AsteriskLeg implements Leg {
     this.codec = caller.codec;
     this.origin = caller.origin;
     this.recording = recording;
+    const returned = returnedOf(caller.returned);
+    if (returned) this.returned = returned;
     this.#line = line;
     this.#clock = clock;
     this.#tell = tell;

@@ -1,3 +1,4 @@
+import { type Returned, returnedOf } from "../../call/handover.ts";
 import { VARIABLE, variableIn } from "./variables.ts";
 
 /** Who calls, as the channel and the dialplan say. */
@@ -13,6 +14,7 @@ export interface Caller {
   readonly codec: string;
   readonly rate: 8000 | 16_000;
   readonly attempt: number;
+  readonly returned: Returned | undefined;
 }
 
 /** Reads it out of what came with `connect`. */
@@ -32,6 +34,7 @@ export function readCaller(data: ReadonlyMap<string, string>): Caller {
     codec: codecName(data.get("Channel-Read-Codec-Name") || variableIn(data, "read_codec")),
     rate: wideband(Number(data.get("Channel-Read-Codec-Rate") || variableIn(data, "read_rate"))),
     attempt: Math.max(1, Number.parseInt(variableIn(data, VARIABLE.attempt), 10) || 1),
+    returned: returnedOf(variable(VARIABLE.returned)),
   };
 }
 

@@ -3,6 +3,7 @@ import { codeOf, isCancellation, messageOf, OutsideError } from "../../base/erro
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { Engine, EngineHealth, Leg } from "../../call/engine.ts";
+import { transferResultOf } from "../../call/handover.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { EngineContext } from "../context.ts";
 import { isLoopback } from "../loopback.ts";
@@ -18,7 +19,7 @@ import { type Ask, type Media, type MediaCounts, noMediaCounts } from "./media/p
 import type { FreeswitchOptions } from "./options.ts";
 import { tellPolicy } from "./recording.ts";
 import { explainRefusedOffer, incomingFilters } from "./refused-offer.ts";
-import { VARIABLE, variableIn } from "./variables.ts";
+import { GLOBAL, VARIABLE, variableIn } from "./variables.ts";
 import { livingCalls } from "./waiting.ts";
 
 const LISTEN_AGAIN_MS = 250;
@@ -26,6 +27,8 @@ const LISTEN_AGAIN_MS = 250;
 const CONFIRM_MS = 500;
 const COUNT_MS = 1000;
 const EVENTS = ["ADD_SCHEDULE", "RECORD_STOP"];
+// What the dialplan tells by itself.
+const TOLD = ["sidetone::transfer", "sidetone::override"];
 // How soon somebody looks for recordings whose worker has died.
 const SWEEP_MS = 10_000;
 const UNSET = "_undef_";
@@ -50,13 +53,16 @@ class FreeswitchEngine implements Engine {
   readonly #fuses = new Fuses();
   /** Calls of ours that are recorded, until FreeSWITCH says that it has stopped. */
   readonly #recorded = new Map<string, RawRecording>();
+  readonly #context: EngineContext;
   #onLeg: (leg: Leg) => Promise<void> = () => Promise.resolve();
   #detector: "spandsp_start_dtmf" | "start_dtmf" = "start_dtmf";
   #portFault = "The port for lent calls is not open yet.";
   #draining = false;
 
-  constructor(options: FreeswitchOptions, { clock, log, metrics, recordings, siblings }: EngineContext) {
+  constructor(options: FreeswitchOptions, context: EngineContext) {
+    const { clock, log, metrics, recordings, siblings } = context;
     this.#options = options;
+    this.#context = context;
     this.#clock = clock;
     this.#log = log;
     this.#metrics = metrics;
@@ -125,7 +131,8 @@ class FreeswitchEngine implements Engine {
   async #onConnected(connection: EslConnection): Promise<void> {
     const api: Ask = async (command) => (await connection.api(command)).trimEnd();
     for (const filter of incomingFilters(EVENTS)) await connection.order(filter);
-    await connection.order(`event plain ${EVENTS.join(" ")} CHANNEL_HANGUP`);
+    for (const subclass of TOLD) await connection.order(`filter Event-Subclass ${subclass}`);
+    await connection.order(`event plain ${EVENTS.join(" ")} CHANNEL_HANGUP CUSTOM ${TOLD.join(" ")}`);
     const { closed } = connection;
     const local = isLoopback(this.#options.esl.host) && !this.#options.esl.tunnelled;
     const { mode, reason } = await this.#media.choose(api, { local, signal: closed });
@@ -134,6 +141,8 @@ class FreeswitchEngine implements Engine {
     this.#log.info({ version, media: mode, reason }, "this FreeSWITCH lends calls");
     if (this.#recordings)
       await tellPolicy((command) => api(command, closed), { policy: this.#recordings.policy, log: this.#log });
+    const { briefs } = this.#context;
+    if (briefs !== undefined) await api(`global_setvar ${GLOBAL.briefDir}=${briefs}`, closed);
     this.#sweep();
   }
 
@@ -146,6 +155,7 @@ class FreeswitchEngine implements Engine {
       return;
     }
     if (event.name === "RECORD_STOP") this.#stopped(event);
+    else if (event.name === "CUSTOM") this.#told(event);
     else explainRefusedOffer(event, this.#log);
   }
 
@@ -193,6 +203,15 @@ class FreeswitchEngine implements Engine {
     } finally {
       timer.cancel();
     }
+  }
+
+  #told(event: EslEvent): void {
+    const subclass = event.get("Event-Subclass");
+    const result = transferResultOf(event.get("Sidetone-Result"));
+    if (subclass === "sidetone::transfer" && result) this.#context.onTransfer?.(event.get("Sidetone-Call"), result);
+    const state = event.get("Sidetone-State");
+    if (subclass === "sidetone::override" && (state === "open" || state === "closed" || state === "off"))
+      this.#context.onOverride?.(state);
   }
 
   #stopped(event: EslEvent): void {

@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { isCancellation, OutsideError } from "../../base/errors.ts";
 import { BoundedQueue } from "../../base/queue.ts";
 import type { HangupCause, Leg, LegEvent, Next } from "../../call/engine.ts";
+import type { Returned } from "../../call/handover.ts";
 import type { Recording } from "../../call/recording.ts";
 import type { Caller } from "./caller.ts";
 import type { FreeswitchMedia } from "./media/port.ts";
@@ -38,6 +39,7 @@ export class FreeswitchLeg implements Leg {
   readonly codec: string;
   readonly attempt: number;
   readonly recording: Recording;
+  readonly returned?: Returned;
   readonly #options: LegOptions;
   readonly #events = new BoundedQueue<LegEvent>(EVENTS);
   readonly #gone = new AbortController();
@@ -59,6 +61,7 @@ export class FreeswitchLeg implements Leg {
     this.codec = caller.codec;
     this.attempt = caller.attempt;
     this.recording = options.recording;
+    if (caller.returned) this.returned = caller.returned;
     this.#options = options;
   }
 

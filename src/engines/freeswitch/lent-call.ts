@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import { isCancellation } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Leg, Next } from "../../call/engine.ts";
+import { handoverWords } from "../../call/handover.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import { parseRecordingWord, rawOf } from "../recording-word.ts";
 import { readCaller } from "./caller.ts";
@@ -182,5 +183,8 @@ export function variablesOf(next: Next): string {
   const wanted = next.next === "transfer" ? next.target : next.next;
   const why = next.next === "hangup" ? "" : (next.reason ?? "");
   const [name, reason] = isPlainName(wanted) ? [wanted, why.replace(/[^\w-]/g, "_").slice(0, 64)] : ["menu", "target"];
-  return `${VARIABLE.next}=${name}${reason === "" ? "" : `;${VARIABLE.reason}=${reason}`}`;
+  const words = next.next === "transfer" && next.handover ? Object.entries(handoverWords(next.handover)) : [];
+  // A value that is empty would be no assignment.
+  const told = words.flatMap(([word, value]) => (value === "" ? [] : [`sidetone_${word}=${value}`]));
+  return [`${VARIABLE.next}=${name}`, ...(reason === "" ? [] : [`${VARIABLE.reason}=${reason}`]), ...told].join(";");
 }

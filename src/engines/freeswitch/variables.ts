@@ -21,6 +21,8 @@ export const VARIABLE = {
   next: "sidetone_next",
   /** And why, where it is the menu. */
   reason: "sidetone_reason",
+  /** Whom the call was given to before, and why it is back: <target>/<result>. */
+  returned: "sidetone_returned",
 } as const;
 
 /** What Sidetone sets for all calls. */
@@ -28,6 +30,7 @@ export const GLOBAL = {
   recordMode: "sidetone_record_mode",
   recordConsent: "sidetone_record_consent",
   recordDir: "sidetone_record_dir",
+  briefDir: "sidetone_brief_dir",
 } as const;
 
 /** A channel's variable in what FreeSWITCH tells of the channel; empty when it is not set. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { OUTCOME_TOOL } from "../../conversation/outcome.ts";
 import { type LanguageModel, type Message, ProviderError, type ReplyPart } from "../../conversation/providers.ts";
+import { SAY } from "../../conversation/transfer.ts";
 import type { ProviderModule } from "../module.ts";
 import { type Reply, replyTo } from "./scripted/dialogue.ts";
 import { createMatcher } from "./scripted/match.ts";
@@ -44,7 +45,9 @@ export function createScripted(script: Script): LanguageModel {
       }
       const reply = last.role === "user" || last.role === "tool" ? replyTo(messages, script, match) : undefined;
       if (!reply && last.role === "tool") {
-        if (/\b(fail|failed|error|refused|unknown)\b/i.test(last.content)) yield { type: "text", text: FAILED };
+        // A sentence that the tool has ready.
+        if (last.content.startsWith(SAY)) yield { type: "text", text: last.content.slice(SAY.length) };
+        else if (/\b(fail|failed|error|refused|unknown)\b/i.test(last.content)) yield { type: "text", text: FAILED };
         return;
       }
       if (!reply) return;
@@ -58,12 +61,13 @@ export function createScripted(script: Script): LanguageModel {
 }
 
 /** The text clause by clause, so that the voice can begin with the first; then what is to be done. */
-function* partsOf({ text, action, tool }: Reply, messages: readonly Message[]): Generator<ReplyPart> {
+function* partsOf({ text, action, tool, intent }: Reply, messages: readonly Message[]): Generator<ReplyPart> {
   for (const clause of text.match(/[^,.;:?!]+[,.;:?!]*\s*/g) ?? (text === "" ? [] : [text]))
     yield { type: "text", text: clause };
   const id = `script-${messages.length}`;
   if (tool) yield { type: "tool", id, ...tool };
-  else if (action && "transfer" in action)
-    yield { type: "tool", id, name: "transfer", input: { target: action.transfer } };
-  else if (action) yield { type: "tool", id, name: "hang_up", input: {} };
+  else if (action && "transfer" in action) {
+    const { transfer: target, reason = intent ?? "", warm } = action;
+    yield { type: "tool", id, name: "transfer", input: { target, reason, ...(warm !== undefined && { warm }) } };
+  } else if (action) yield { type: "tool", id, name: "hang_up", input: {} };
 }

@@ -11,6 +11,8 @@ export interface Reply {
   readonly action?: Intent["action"];
   /** What is to be asked of a tool before there is an answer. */
   readonly tool?: { readonly name: string; readonly input: Readonly<Record<string, string>> };
+  /** What it is about. */
+  readonly intent?: string;
 }
 
 /** Where the talk stands: a function of what was said, nothing else. */
@@ -106,7 +108,7 @@ function ask(state: State, intent: Intent, at: number): Reply {
   if (slot?.type === "tool") return { text: "", tool: { name: slot.tool, input: fillInput(slot.input, state.values) } };
   if (slot) return { text: slot.ask };
   const text = fill(nextOf(state, intent.name, intent.answer), state.values);
-  return intent.action ? { text, action: intent.action } : { text };
+  return intent.action ? { text, action: intent.action, intent: intent.name } : { text };
 }
 
 /** What a tool answered that a slot waits for; undefined: none does. */

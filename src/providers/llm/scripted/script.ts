@@ -56,7 +56,14 @@ const slotSchema = z.discriminatedUnion("type", [
 ]);
 
 const actionSchema = z.union([
-  z.strictObject({ transfer: z.string().min(1).max(80).describe("Gives the call to one of `targets`.") }),
+  z.strictObject({
+    transfer: z.string().min(1).max(80).describe("Gives the call to one of `targets`."),
+    reason: words.optional().describe("Why, on the human's display and in the brief. Default: the intent's name."),
+    warm: z
+      .boolean()
+      .optional()
+      .describe("Whether the human hears who calls and takes the call with a key. Default: as `people` says."),
+  }),
   z.strictObject({ hangUp: z.literal(true).describe("Ends the call.") }),
 ]);
 
