@@ -16,7 +16,7 @@ export interface CallServices<Record extends CallRecord = CallRecord> {
   /** Talks until the caller or the agent is done; throws only what nobody could mend. */
   converse(media: MediaStream, leg: Leg, record: Record): Promise<Next>;
   /** The dialplan has the call: resolves with what is known of where it went, when the record is to be closed. Never rejects. */
-  given?(next: Next): Promise<Next>;
+  given?(next: Next): Promise<Next> | undefined;
   saveRecord(record: object): Promise<void>;
   readonly log: Log;
 }
@@ -42,8 +42,9 @@ export async function handleCall<Record extends CallRecord>(leg: Leg, services: 
     await giveBack(leg, next, log);
     media?.close();
     record?.given?.(next);
-    const known = (await services.given?.(next)) ?? next;
-    if (record) await save(record.close(known), services, log);
+    // A record that waits for nothing is closed in the same moment: whoever drains the service may end it in the next.
+    const known = services.given?.(next);
+    if (record) await save(record.close(known ? await known : next), services, log);
   }
 }
 

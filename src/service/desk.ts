@@ -293,9 +293,10 @@ async function runCall(leg: Leg, generation: Generation, options: CallOptions): 
       options.transfers.expect(leg, next);
       return next;
     },
-    async given(next) {
-      options.gone();
-      return options.transfers.outcome(leg, next, engine);
+    given(next) {
+      const outcome = options.transfers.outcome(leg, next, engine);
+      if (outcome) options.gone();
+      return outcome;
     },
     // The store has it already, and writes it when the disk lets it.
     saveRecord: async (cdr) => callLog.info(summaryOf(cdr as Cdr), "call ended"),

@@ -21,7 +21,7 @@ const THINKS_MS = 60_000;
 /** Calls that are with a human, or about to be: what becomes of them is told by the dialplan, and waited for by their records. */
 export class Transfers {
   readonly #options: TransfersOptions;
-  readonly #waiting = new Map<string, { readonly result: Promise<TransferResult | undefined>; end: End }>();
+  readonly #waiting = new Map<string, Waiting>();
   #closed = false;
 
   constructor(options: TransfersOptions) {
@@ -46,10 +46,13 @@ export class Transfers {
     this.#waiting.get(call)?.end(result);
   }
 
-  /** Where the call went, with what became of it once that is known, or will not be. Never rejects. */
-  async outcome({ id }: Leg, next: Next, engine: string): Promise<Next> {
+  /** Where the call went, with what became of it once that is known, or will not be. Never rejects. Undefined: nothing is waited for. */
+  outcome({ id }: Leg, next: Next, engine: string): Promise<Next> | undefined {
     const waiting = this.#waiting.get(id);
-    if (!waiting) return next;
+    return waiting && this.#outcome(waiting, { id, next, engine });
+  }
+
+  async #outcome(waiting: Waiting, { id, next, engine }: { id: string; next: Next; engine: string }): Promise<Next> {
     if (next.next !== "transfer") waiting.end(undefined);
     const result = await waiting.result;
     if (this.#waiting.get(id) === waiting) this.#waiting.delete(id);
@@ -68,6 +71,11 @@ export class Transfers {
     this.#closed = true;
     for (const { end } of this.#waiting.values()) end(undefined);
   }
+}
+
+interface Waiting {
+  readonly result: Promise<TransferResult | undefined>;
+  readonly end: End;
 }
 
 type End = (result: TransferResult | undefined) => void;
