@@ -2,18 +2,19 @@ import type { MediaStream } from "../audio/stream.ts";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Leg, Next } from "../call/engine.ts";
+import type { Leg } from "../call/engine.ts";
 import type { Acting } from "./acting.ts";
 import type { Agent } from "./agent.ts";
 import { sayAside } from "./aside.ts";
 import { COLLECT, type Collector, collectorIn, longestMs } from "./collector.ts";
-import { humanNext } from "./human.ts";
+import { humanNext, humanRequest } from "./human.ts";
 import { Keypad } from "./keypad.ts";
 import type { ConversationLimits } from "./limits.ts";
 import type { ConversationObserver } from "./observer.ts";
 import type { TextToSpeech } from "./providers.ts";
 import type { Speaker } from "./speaker.ts";
-import type { Tool, ToolOutcome } from "./tools.ts";
+import type { Tool, ToolCall, ToolOutcome } from "./tools.ts";
+import { transferTool } from "./transfer.ts";
 import type { Vault } from "./vault.ts";
 
 export interface KeypadParts {
@@ -50,7 +51,7 @@ export function keypadOf(parts: KeypadParts): Keypad {
   });
 }
 
-export interface CollectOptions {
+export interface CollectOptions extends Pick<ToolCall, "leg" | "reception"> {
   readonly agent: Agent;
   readonly keypad: () => Keypad;
   readonly vault: Pick<Vault, "keep">;
@@ -85,11 +86,8 @@ export function collectDigits(options: CollectOptions): readonly Tool[] {
   ];
 }
 
-async function collect(
-  collector: Collector,
-  { keypad, vault, log, agent }: CollectOptions,
-  signal: AbortSignal,
-): Promise<ToolOutcome> {
+async function collect(collector: Collector, options: CollectOptions, signal: AbortSignal): Promise<ToolOutcome> {
+  const { keypad, vault, log } = options;
   const { name, digits, otherwise } = collector;
   let pressed: string | undefined;
   try {
@@ -104,10 +102,16 @@ async function collect(
       result: JSON.stringify(digits.secure ? { token: vault.keep(name, pressed) } : { digits: pressed }),
     };
   if (otherwise === "agent") return { result: "This failed: the caller has not pressed what was asked for." };
-  return { next: nextOf(otherwise, agent) };
+  return giveUp(otherwise, options);
 }
 
-const nextOf = (otherwise: Exclude<Collector["otherwise"], "agent">, agent: Agent): Next => {
-  if (otherwise === "human") return humanNext(agent);
-  return otherwise === "menu" ? { next: "menu", reason: "keys" } : { next: "transfer", target: otherwise.transfer };
-};
+/** To a person it goes as any other transfer does: with a brief, and not outside of their hours. */
+async function giveUp(
+  otherwise: Exclude<Collector["otherwise"], "agent">,
+  options: CollectOptions,
+): Promise<ToolOutcome> {
+  const { agent } = options;
+  if (otherwise === "menu") return { next: { next: "menu", reason: "keys" } };
+  const input = otherwise === "human" ? humanRequest(agent)?.input : { target: otherwise.transfer };
+  return input ? transferTool(agent, options).run(input) : { next: humanNext(agent) };
+}

@@ -3,6 +3,7 @@ import { DtmfDetector } from "../../src/audio/dtmf-detector.ts";
 import { dtmfTone } from "../../src/audio/tone.ts";
 import type { Agent } from "../../src/conversation/agent.ts";
 import { COLLECT, type Collector } from "../../src/conversation/collector.ts";
+import type { Person, Reception } from "../../src/conversation/person.ts";
 import type { ReplyPart } from "../../src/conversation/providers.ts";
 import type { ToolScope } from "../../src/conversation/tools.ts";
 import { PhoneCall } from "./phone-call.ts";
@@ -23,9 +24,10 @@ const SECURE: Collector = { ...PIN, digits: { ...PIN.digits, secure: true } };
 /** An agent that asks for the collector as soon as the caller wants something, and then says what it was told. */
 async function asked(
   collector: Collector,
-  { words = "", agent = {} }: { words?: string; agent?: Partial<Agent> } = {},
+  { words = "", agent = {}, reception }: { words?: string; agent?: Partial<Agent>; reception?: Reception } = {},
 ) {
   const call = new PhoneCall();
+  call.reception = reception;
   let scope: ToolScope | undefined;
   call.tools = (given) => {
     scope = given;
@@ -133,6 +135,22 @@ describe("digits that the agent asks for", () => {
     await call.wait(30_000);
     expect(call.next).toEqual(next);
     expect(await call.end()).toBe(0);
+  });
+
+  test("that never come take the caller to a person as any transfer does, with a brief and within their hours", async () => {
+    const sales: Person = {
+      ...{ title: "our sales desk", about: "", warm: true, ringSeconds: 15 },
+      ...{ onBusy: "agent", onNoAnswer: "agent", whenClosed: "agent" },
+    };
+    for (const open of [true, false]) {
+      const reception: Reception = { hoursOf: () => ({ open }), brief: () => "brief-1" };
+      const agent = { human: { target: "sales" }, people: { sales } };
+      const { call } = await asked({ ...PIN, otherwise: "human" }, { agent, reception });
+      await call.wait(30_000);
+      if (open) expect(call.next).toMatchObject({ next: "transfer", handover: { brief: "brief-1", ringSeconds: 15 } });
+      else expect(told(call)).toContain("our sales desk is not available");
+      expect(await call.end()).toBe(0);
+    }
   });
 
   test("have no music under them, and words do not disturb them", async () => {

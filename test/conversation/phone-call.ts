@@ -6,6 +6,7 @@ import type { TurnChoice } from "../../src/conversation/completeness.ts";
 import { converse } from "../../src/conversation/conversation.ts";
 import type { SpeechChoice } from "../../src/conversation/dialogue.ts";
 import { type ConversationLimits, defaultLimits } from "../../src/conversation/limits.ts";
+import type { Reception } from "../../src/conversation/person.ts";
 import type { Usage } from "../../src/conversation/providers.ts";
 import type { Tongue } from "../../src/conversation/tongue.ts";
 import type { MoreTools } from "../../src/conversation/tools.ts";
@@ -41,6 +42,8 @@ export class PhoneCall {
   readonly keys: string[] = [];
   /** What the agent may do beyond what every agent may. */
   tools: MoreTools | undefined;
+  /** Who is there, and what is spoken to them. */
+  reception: Reception | undefined;
   readonly usage: Usage[] = [];
   /** Which of its languages the agent speaks. */
   tongue: Tongue | undefined;
@@ -93,6 +96,7 @@ export class PhoneCall {
         filler: this.tongue.filler,
       }),
       ...(this.tools && { tools: this.tools }),
+      ...(this.reception && { reception: this.reception }),
       signal: this.leg.signal,
     });
     this.#ended = ended.then((next) => {

@@ -1,7 +1,9 @@
 import { systemClock } from "../../../src/base/clock.ts";
 import { silentLog } from "../../../src/base/log.ts";
+import type { Next } from "../../../src/call/engine.ts";
 import { COLLECT } from "../../../src/conversation/collector.ts";
 import { memoryTools } from "../../../src/conversation/memory.ts";
+import type { Person } from "../../../src/conversation/person.ts";
 import { httpTool } from "../../../src/providers/tools/http.ts";
 import { McpServer } from "../../../src/providers/tools/mcp.ts";
 import { openToolNetwork } from "../../../src/providers/tools/network.ts";
@@ -31,6 +33,44 @@ toolContract({
     refuses: /no such target/,
     garbage: /no such target/,
     tooMuch: /no such target/,
+  },
+});
+
+const SALES: Person = {
+  title: "our sales desk",
+  about: "Orders",
+  warm: true,
+  ringSeconds: 15,
+  onBusy: "voicemail",
+  onNoAnswer: "agent",
+  whenClosed: "agent",
+};
+const handedOver = (reason: string): Next => ({
+  next: "transfer",
+  target: "sales",
+  handover: { ringSeconds: 15, onBusy: "voicemail", onNoAnswer: "agent", brief: "brief-1", reason },
+});
+
+toolContract({
+  title: "transfer to a person who is told of the call",
+  open: async () => ({
+    ...nothing,
+    name: "transfer",
+    agent: { people: { sales: SALES } },
+    prepare(call, how) {
+      call.reception = { hoursOf: () => ({ open: how !== "refuses" }), brief: () => "brief-1" };
+    },
+    input: (how) => ({
+      target: "sales",
+      reason: how === "garbage" ? { to: 7 } : how === "tooMuch" ? "x".repeat(100_000) : "An invoice",
+      brief: how === "garbage" ? ["x"] : how === "tooMuch" ? "y ".repeat(100_000) : "Ms Smith.",
+    }),
+  }),
+  outcomes: {
+    well: handedOver("An invoice"),
+    refuses: /our sales desk is not available/,
+    garbage: handedOver(""),
+    tooMuch: handedOver("x".repeat(60)),
   },
 });
 
