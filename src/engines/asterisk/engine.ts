@@ -4,7 +4,6 @@ import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import { withDeadline } from "../../base/signals.ts";
 import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
-import { handoverWords } from "../../call/handover.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { Siblings } from "../../call/siblings.ts";
 import type { EngineContext } from "../context.ts";
@@ -22,6 +21,7 @@ import { openWebsocketMedia, type WebsocketMediaOptions } from "./media.ts";
 import type { AsteriskOptions } from "./options.ts";
 import { Presence, type PresenceOptions } from "./presence.ts";
 import { asteriskRecording, tellPolicy } from "./recording.ts";
+import { Telling } from "./telling.ts";
 import { livingCalls, lookAround } from "./waiting.ts";
 
 type Lent = Extract<AriEvent, { type: "lent" }>;
@@ -38,8 +38,6 @@ interface Claim {
 
 const BEAT = "SIDETONE_BEAT";
 const BEAT_MS = 500;
-// How long a word that could not be said is kept, for the second time that its call is offered.
-const UNSAID_MS = 5000;
 // Another controller has a call within 100 ms of its being lent, if it has it at all.
 const OTHERS_MS = 200;
 // What a worker whose turn comes before ours has for connecting to a call; the dialplan waits for half a second.
@@ -48,7 +46,6 @@ const TURNS_MAX = 4;
 const STAND_BY_MS = 500;
 // A caller waits in silence for what is asked of Asterisk; one that answers later is as good as away.
 const WHO_MS = 300;
-const TELL_MS = 500;
 const CAUSE_MS = 200;
 const DIGIT_DURATION_MS = "120";
 const COUNT_MS = 1000;
@@ -96,7 +93,7 @@ class AsteriskEngine implements Engine {
   readonly #ami: Ami;
   readonly #claims = new Map<string, Claim>();
   readonly #lines = new Set<Line>();
-  readonly #unsaid = new Map<string, Next>();
+  readonly #telling: Telling;
   readonly #counts: LineCounts = noCounts();
   readonly #recordings: RecordingStore | undefined;
   readonly #siblings: Siblings | undefined;
@@ -128,6 +125,7 @@ class AsteriskEngine implements Engine {
       onConnected: (signal) => this.#onConnected(signal),
     });
     this.#ami = connections.ami({ options: options.ami, clock, log });
+    this.#telling = new Telling({ ari: this.#ari, ami: this.#ami, clock, log });
     if (options.presence || (siblings && siblings.size > 1))
       this.#presence = connections.presence({ ari: this.#ari, url: options.ari.url, clock, log });
   }
@@ -291,7 +289,7 @@ class AsteriskEngine implements Engine {
     if (held?.media === offer.media) return;
     // Offered again: whatever we still hold of this call is over.
     held?.leg?.end("normal");
-    const unsaid = this.#unsaid.get(offer.call);
+    const unsaid = this.#telling.unsaid(offer.call);
     if (unsaid) this.#later(this.#refuse(offer, unsaid), "a call could not be refused");
     else if (this.#draining) this.#later(this.#leaveToOthers(offer), "a call could not be refused");
     else this.#later(this.#takeInTurn(offer), "a call could not be taken");
@@ -330,7 +328,7 @@ class AsteriskEngine implements Engine {
 
   /** Sets the variables and ends the media channel, so that the caller does not wait out the dialplan's half second. */
   async #refuse(offer: Lent, next: Next): Promise<void> {
-    await this.#tell(offer.call, next);
+    await this.#telling.tell(offer.call, next);
     if (offer.channel === "") return;
     await this.#ari.request("DELETE", `channels/${offer.channel}`).catch((error: unknown) => {
       if (!(error instanceof AriError && error.status === 404)) throw error;
@@ -409,7 +407,7 @@ class AsteriskEngine implements Engine {
       line,
       clock: this.#clock,
       recording: asteriskRecording(recording),
-      tell: (next) => this.#tell(offer.call, next),
+      tell: (next) => this.#telling.tell(offer.call, next),
       press: (digit) => this.#press(offer.call, digit),
     });
     claim.leg = leg;
@@ -435,46 +433,6 @@ class AsteriskEngine implements Engine {
     const heard = (): Promise<unknown> => this.#ari.request("GET", `channels/${leg.id}`);
     await withDeadline(heard, { clock: this.#clock, ms: CAUSE_MS, message: "" }).catch(() => {});
     leg.end("normal");
-  }
-
-  /** False: the dialplan does not know it. */
-  async #tell(call: string, next: Next): Promise<boolean> {
-    const message = "Asterisk's manager interface does not answer.";
-    try {
-      await withDeadline(() => this.#setNext(call, next), { clock: this.#clock, ms: TELL_MS, message });
-      this.#unsaid.delete(call);
-      return true;
-    } catch (error) {
-      // "No such channel": the caller is gone, and needs no next step.
-      if (codeOf(error) === "refused" && /no such channel/i.test(messageOf(error))) return true;
-      await this.#tellAnyhow(call, next, error);
-      return next.next === "hangup";
-    }
-  }
-
-  async #setNext(call: string, next: Next): Promise<void> {
-    const reason = next.next === "hangup" ? "" : (next.reason ?? "");
-    const name = next.next === "transfer" ? next.target : next.next;
-    const words = next.next === "transfer" && next.handover ? handoverWords(next.handover) : {};
-    await Promise.all([
-      this.#ami.setVariable(call, "SIDETONE_REASON", reason),
-      ...Object.entries(words).map(([word, value]) =>
-        this.#ami.setVariable(call, `SIDETONE_${word.toUpperCase()}`, value),
-      ),
-      this.#ami.setVariable(call, "SIDETONE_NEXT", name),
-    ]);
-  }
-
-  /** Without the manager interface a call can still be ended. All else goes to the menu, and is refused if it is offered again. */
-  async #tellAnyhow(call: string, next: Next, cause: unknown): Promise<void> {
-    this.#log.warn({ call, err: cause }, "the dialplan could not be told what comes next; it goes to its menu");
-    if (next.next === "hangup") {
-      const end = (): Promise<unknown> => this.#ari.request("DELETE", `channels/${call}`);
-      await withDeadline(end, { clock: this.#clock, ms: TELL_MS, message: "" }).catch(() => {});
-      return;
-    }
-    this.#unsaid.set(call, next);
-    this.#clock.after(UNSAID_MS, () => this.#unsaid.delete(call));
   }
 
   async #press(call: string, digit: string): Promise<void> {
