@@ -4,11 +4,12 @@ import type { Log } from "../../base/log.ts";
 import { withDeadline } from "../../base/signals.ts";
 import type { Next } from "../../call/engine.ts";
 import { handoverWords } from "../../call/handover.ts";
-import type { Ami, Ari } from "./engine.ts";
+import type { AmiClient } from "./ami.ts";
+import type { AriClient } from "./ari.ts";
 
 export interface TellingOptions {
-  readonly ari: Pick<Ari, "request">;
-  readonly ami: Pick<Ami, "setVariable">;
+  readonly ari: Pick<AriClient, "request">;
+  readonly ami: Pick<AmiClient, "setVariable">;
   readonly clock: Clock;
   readonly log: Log;
 }
