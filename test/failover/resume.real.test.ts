@@ -10,7 +10,7 @@ import { listCalls } from "../../src/store/calls.ts";
 import { openReading } from "../../src/store/database.ts";
 import { startWholeService, type WholeService } from "../support/whole-service.ts";
 
-const KILLS = 6;
+const KILLS = 4;
 const NUMBER = "4100";
 const RESUMED_MS = 1500;
 const ALL_KILLED_MS = 1200;
