@@ -63,7 +63,7 @@ export async function besideStage(
     env,
     settings: {
       defaultAgent: "reception",
-      limits: { calls: MAX_CALLS },
+      limits: { calls: MAX_CALLS, callerPerMinute: 0 },
       // A worker is killed here again and again.
       supervisor: { restartMaxMs: 250 },
       ...settings,

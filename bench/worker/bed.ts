@@ -51,7 +51,7 @@ export async function makeBed({ clock, signal, progress, undo }: BedOptions): Pr
     env: INSPECTABLE,
     settings: {
       defaultAgent: "cloud",
-      limits: { calls: MAX_CALLS },
+      limits: { calls: MAX_CALLS, callerPerMinute: 0 },
       // A machine too busy for the load shall be measured, and not killed: how late the loop is, is one of the figures.
       supervisor: { killAfterMs: 10_000 },
       providers: settings,
