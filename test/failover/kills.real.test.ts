@@ -6,7 +6,7 @@ import { isGreeted } from "../support/greeting.ts";
 import { slowerBy } from "../support/teardown.ts";
 import { startWholeService, type WholeService } from "../support/whole-service.ts";
 
-const KILLS = 10;
+const KILLS = 7;
 const NUMBER = "4100";
 /** Where the kernel takes a process of a worker's size apart in 30 ms; where it takes longer, by so much more. */
 const MENU_MS = 150;
