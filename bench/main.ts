@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { Interrupt } from "../src/cli/interrupt.ts";
 import { stages } from "./engines/index.ts";
 import { ENOUGH_TRIALS, forEngine, type Metric } from "./metric.ts";
 import { metrics } from "./metrics.ts";
@@ -91,16 +92,15 @@ async function main(options: Options): Promise<number> {
     list(options);
     return EXIT.fine;
   }
-  const abort = new AbortController();
-  const stop = (): void => abort.abort(new Error("stopped"));
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
+  using interrupt = new Interrupt();
+  const { signal } = interrupt;
   try {
     const wanted = options.only.length > 0 ? [...new Set(options.only)] : metrics;
     const report = await runBench({
       ...options,
       prefix: options.freeswitch,
       metrics: wanted,
-      signal: abort.signal,
+      signal,
       progress,
     });
     show(report, options);
@@ -109,13 +109,13 @@ async function main(options: Options): Promise<number> {
       result.invalid ? [`${result.metric.name} is INVALID: ${result.invalid}`] : [],
     );
     for (const line of [...invalid, ...report.failures]) process.stderr.write(`${line}\n`);
-    if (abort.signal.aborted) {
+    if (signal.aborted) {
       progress("STOPPED: what is not in the table was not measured");
       return EXIT.interrupted;
     }
     return invalid.length + report.failures.length > 0 ? EXIT.invalid : EXIT.fine;
   } catch (error) {
-    if (abort.signal.aborted) return EXIT.interrupted;
+    if (signal.aborted) return EXIT.interrupted;
     throw error;
   }
 }

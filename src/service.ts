@@ -213,15 +213,8 @@ async function retire(generation: Generation, { clock, log }: ServiceParts): Pro
   );
 }
 
-function readyOrLate(records: Records, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const late = clock.after(RECORDS_READY_MS, resolve);
-    void records.ready.then(() => {
-      late.cancel();
-      resolve();
-    });
-  });
-}
+const readyOrLate = ({ ready }: Records, clock: Clock): Promise<void> =>
+  withDeadline(() => ready, { clock, ms: RECORDS_READY_MS, message: "" }).catch(() => undefined);
 
 /** A disk that hangs must not keep the process; the supervisor closes what is still open then. */
 async function written(records: Records, { clock, log }: ServiceParts): Promise<void> {

@@ -40,8 +40,11 @@ export function overrideFor(
   wallMs: number,
 ): Override | undefined {
   const own = agent !== undefined && Object.hasOwn(agents, agent) ? agents[agent] : undefined;
-  return [own, all].find((one) => one !== undefined && (one.until === null || wallMs < one.until));
+  return [own, all].find((one) => inForce(one, wallMs));
 }
+
+const inForce = (one: Override | undefined, wallMs: number): one is Override =>
+  one !== undefined && (one.until === null || wallMs < one.until);
 
 /** With one more, or without one (`undefined`), and without those whose time is over. */
 export function withOverride(
@@ -50,12 +53,10 @@ export function withOverride(
   value: Override | undefined,
   wallMs: number,
 ): Overrides {
-  const inForce = (one: Override | undefined): one is Override =>
-    one !== undefined && (one.until === null || wallMs < one.until);
-  const agents = Object.entries(before.agents).filter(([name, one]) => name !== agent && inForce(one));
+  const agents = Object.entries(before.agents).filter(([name, one]) => name !== agent && inForce(one, wallMs));
   if (agent !== undefined && value) agents.push([agent, value]);
   const all = agent === undefined ? value : before.all;
-  return { ...(inForce(all) && { all }), agents: Object.fromEntries(agents) };
+  return { ...(inForce(all, wallMs) && { all }), agents: Object.fromEntries(agents) };
 }
 
 /** In an administrator's words. */
@@ -68,10 +69,9 @@ function overrideSentence(name: string | undefined, { state, until, since, by }:
 
 /** All in force, one sentence each. */
 export function overrideSentences({ all, agents }: Overrides, wallMs: number): string[] {
-  const forced = overrideFor({ ...(all && { all }), agents: {} }, undefined, wallMs);
-  const own = Object.entries(agents).filter(([name, one]) => overrideFor({ agents: { [name]: one } }, name, wallMs));
+  const own = Object.entries(agents).filter(([, one]) => inForce(one, wallMs));
   return [
-    ...(forced ? [overrideSentence(undefined, forced)] : []),
+    ...(inForce(all, wallMs) ? [overrideSentence(undefined, all)] : []),
     ...own.map(([name, one]) => overrideSentence(name, one)),
   ];
 }

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import { joined } from "../audio/joined.ts";
 import { loadResampling, type Resampling } from "../audio/resample.ts";
 import { readWav, writeWav } from "../audio/wav.ts";
 import type { Clock } from "../base/clock.ts";
@@ -152,14 +153,7 @@ export async function readSound(file: string): Promise<Int16Array> {
 function resampled(pcm: Int16Array, from: number, resampling: Resampling): Int16Array {
   const resampler = resampling.open({ from, to: CALL_RATE });
   try {
-    const parts = [resampler.process(pcm).slice(), resampler.flush().slice()];
-    const whole = new Int16Array(parts.reduce((length, part) => length + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return joined([resampler.process(pcm).slice(), resampler.flush().slice()]);
   } finally {
     resampler.close();
   }

@@ -56,6 +56,3 @@ export const humanSchema = z
     "Where callers go who press 0 and nothing else: one of `targets`. Left out: `operator`, where it is one of them, else the menu; a script that has a phrase `0` answers that itself. `false`: 0 is a key like any other.",
   )
   .optional();
-
-export type CollectorSettings = z.output<typeof collector>;
-export type CollectorsSettings = z.output<typeof collectorsSchema>;

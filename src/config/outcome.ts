@@ -74,4 +74,3 @@ export const webhooksSchema = z.record(
 );
 
 export type OutcomeSettings = z.output<typeof outcomeSchema>;
-export type WebhooksSettings = z.output<typeof webhooksSchema>;

@@ -30,8 +30,6 @@ export const peopleSchema = z
   )
   .refine((people) => Object.keys(people).length <= 200, { message: "at most 200" });
 
-export type PersonSettings = z.output<typeof personSchema>;
-
 /** In an agent file: its hours, and what callers outside of them get. */
 export const agentHours = hoursName.describe("When this agent answers as usual: a name of `hours`. Left out: always.");
 

@@ -1,5 +1,6 @@
 import type { Next } from "../call/engine.ts";
 import type { Collector } from "./collector.ts";
+import { baseOf } from "./language.ts";
 import type { ConversationLimits } from "./limits.ts";
 import type { Person } from "./person.ts";
 
@@ -105,7 +106,7 @@ const PROMPTS: Readonly<Record<string, AgentPrompts>> = {
 };
 
 /** What an agent says of itself in `language` where its file is silent. English where we have no words of it. */
-export const promptsFor = (language: string): AgentPrompts => PROMPTS[language.slice(0, 2).toLowerCase()] ?? ENGLISH;
+export const promptsFor = (language: string): AgentPrompts => PROMPTS[baseOf(language)] ?? ENGLISH;
 
 /** An agent with everything that its file may leave out. */
 export function defineAgent(

@@ -1,4 +1,4 @@
-import { plain } from "./language.ts";
+import { baseOf, plain } from "./language.ts";
 
 /*
  * Which of a few languages a caller speaks, by the words that a telephone call begins with. Lists of our own, and small: function words, greetings
@@ -25,17 +25,13 @@ const SHAPE_POINTS = 0.4;
 /** So much more than the second one must the first have: about one word. */
 const CLEAR = 0.9;
 
-export const DETECTABLE: readonly string[] = Object.keys(WORDS);
-
-const base = (language: string): string => language.slice(0, 2).toLowerCase();
-
 /**
  * The one of `languages` (BCP 47) that these words are of; undefined where they do not say it clearly, or are too few. Languages that
  * are not known here are never the answer.
  */
 export function detectLanguage(text: string, languages: readonly string[]): string | undefined {
   const words = plain(text).split(" ");
-  const points = languages.map((language) => ({ language, points: pointsOf(words, base(language)) }));
+  const points = languages.map((language) => ({ language, points: pointsOf(words, baseOf(language)) }));
   const [first, second] = points.toSorted((a, b) => b.points - a.points);
   return first && first.points - (second?.points ?? 0) >= CLEAR ? first.language : undefined;
 }
@@ -66,7 +62,7 @@ export function languageAskedFor(text: string, languages: readonly string[]): st
   const words = plain(text);
   const count = words.split(" ").length;
   return languages.find((language) =>
-    (NAMES[base(language)] ?? []).some(
+    (NAMES[baseOf(language)] ?? []).some(
       (name) => new RegExp(`(^| )${name}($| )`, "u").test(words) && (count <= SHORT_WORDS || ASKS.test(words)),
     ),
   );

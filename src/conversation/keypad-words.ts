@@ -1,3 +1,4 @@
+import { baseOf } from "./language.ts";
 /** What is said to a caller who pressed the wrong keys, or none. */
 export interface KeypadWords {
   readonly wrong: string;
@@ -14,4 +15,4 @@ const WORDS: Readonly<Record<string, KeypadWords>> = {
 };
 
 /** English where we have no words of the language. */
-export const keypadWords = (language: string): KeypadWords => WORDS[language.slice(0, 2).toLowerCase()] ?? ENGLISH;
+export const keypadWords = (language: string): KeypadWords => WORDS[baseOf(language)] ?? ENGLISH;

@@ -279,7 +279,10 @@ const NONE: LanguageWords = {
 };
 
 /** `language` as BCP 47; of one that we do not know, only the sounds that all have. */
-export const wordsOf = (language: string): LanguageWords => WORDS[language.slice(0, 2).toLowerCase()] ?? NONE;
+export const wordsOf = (language: string): LanguageWords => WORDS[baseOf(language)] ?? NONE;
+
+/** The language without its country: "en" of "en-GB". */
+export const baseOf = (language: string): string => language.slice(0, 2).toLowerCase();
 
 /** Lower case, letters, digits and apostrophes only, one space between words: "Mm-hm, OK!" is "mm hm ok". */
 export const plain = (text: string): string =>

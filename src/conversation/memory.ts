@@ -1,3 +1,4 @@
+import { oneLine } from "../base/text.ts";
 import { NOTE_MAX, type Remembered } from "../call/memory.ts";
 import type { Agent } from "./agent.ts";
 import type { Tool } from "./tools.ts";
@@ -37,7 +38,7 @@ function remember(memory: CallerMemory): Tool {
       },
     },
     async run({ text }) {
-      const note = typeof text === "string" ? text.replace(/[\p{Cc}\s]+/gu, " ").trim() : "";
+      const note = typeof text === "string" ? oneLine(text) : "";
       if (note === "") return { result: "This failed: there is no text." };
       if (note.length > NOTE_MAX) return { result: `This failed: at most ${NOTE_MAX} characters.` };
       if (count >= NOTES_A_CALL) return { result: "This failed: enough was noted in this call." };

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { printable } from "../base/text.ts";
 import type { LanguageModel, Message, ToolDefinition, Usage } from "./providers.ts";
 
 /** A field of what is to be known after a call. */
@@ -151,7 +152,7 @@ export function judged(input: unknown, form: OutcomeForm): Outcome {
     fields[name] = value ?? null;
   }
   const told = given[SUMMARY];
-  const summary = form.summary && typeof told === "string" ? plainText(told).slice(0, SUMMARY_MAX) : "";
+  const summary = form.summary && typeof told === "string" ? printable(told).slice(0, SUMMARY_MAX) : "";
   if (form.summary && summary === "") problems.push(`${SUMMARY}: missing`);
   const some = summary !== "" || Object.values(fields).some((value) => value !== null);
   return { state: problems.length === 0 ? "complete" : some ? "partial" : "failed", summary, fields, problems };
@@ -173,12 +174,10 @@ function filledWith(given: unknown, { type, choices, max = 200 }: OutcomeField):
       );
     case "text":
       return typeof given === "string" || typeof given === "number"
-        ? plainText(String(given)).slice(0, max)
+        ? printable(String(given)).slice(0, max)
         : undefined;
   }
 }
-
-const plainText = (text: string): string => text.replace(/\p{Cc}+/gu, " ").trim();
 
 function expectedOf({ type, choices }: OutcomeField): string {
   if (type === "choice") return `one of ${choices?.join(", ")}`;

@@ -1,4 +1,6 @@
+import { oneLine } from "../base/text.ts";
 import type { NotReached } from "../call/handover.ts";
+import { baseOf } from "./language.ts";
 
 /** What callers and colleagues are told when a call changes hands. `{who}` is the person's title. */
 export interface PeopleWords {
@@ -81,7 +83,7 @@ const WORDS: Readonly<Record<string, PeopleWords>> = {
 };
 
 /** English where we have no words of a language. */
-export const peopleWords = (language: string): PeopleWords => WORDS[language.slice(0, 2).toLowerCase()] ?? ENGLISH;
+export const peopleWords = (language: string): PeopleWords => WORDS[baseOf(language)] ?? ENGLISH;
 
 const fill = (text: string, values: Readonly<Record<string, string>>): string =>
   text.replace(/\{(\w+)\}/g, (all, name: string) => values[name] ?? all);
@@ -110,12 +112,6 @@ export function briefText(
   const digits = number.replace(/[^0-9]/g, "").slice(-NUMBER_DIGITS);
   // One by one: a number of ten digits is none that is worth a billion.
   const who = digits === "" ? unknownCalls : fill(calls, { number: digits.split("").join(" ") });
-  const said = oneLine(text) || (reason === "" ? "" : fill(about, { reason }));
+  const said = oneLine(text).slice(0, TEXT_MAX) || (reason === "" ? "" : fill(about, { reason }));
   return [who, said, keys].filter((part) => part !== "").join(" ");
 }
-
-const oneLine = (text: string): string =>
-  text
-    .replace(/[\p{Cc}\s]+/gu, " ")
-    .trim()
-    .slice(0, TEXT_MAX);

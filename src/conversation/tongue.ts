@@ -2,7 +2,7 @@ import type { Agent } from "./agent.ts";
 import type { ConversationProviders } from "./conversation-providers.ts";
 import { detectLanguage, languageAskedFor } from "./detect.ts";
 import type { Filler } from "./filler.ts";
-import { plain } from "./language.ts";
+import { baseOf, plain } from "./language.ts";
 
 /** The agent in one of its languages, with those that hear, answer and speak in it. */
 export interface Variant {
@@ -62,7 +62,7 @@ export class Tongue {
     if (asked !== undefined) return this.#speak(asked) ? "asked" : undefined;
     if (this.#told >= TELLING || plain(text).split(" ").length < WORDS) return undefined;
     this.#told += 1;
-    const known = tag === undefined ? undefined : languages.find((language) => sameBase(language, tag));
+    const known = tag === undefined ? undefined : languages.find((language) => baseOf(language) === baseOf(tag));
     const language = known ?? detectLanguage(text, languages);
     if (language === undefined) return undefined;
     // Once it is known, a foreign name or a quotation does not change it.
@@ -92,9 +92,6 @@ export class Tongue {
     return true;
   }
 }
-
-const sameBase = (one: string, other: string): boolean =>
-  one.slice(0, 2).toLowerCase() === other.slice(0, 2).toLowerCase();
 
 /** An object with the keys of one, and the values of whatever it is now. */
 function live<T extends object>(first: T, now: () => T): T {

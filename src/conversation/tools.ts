@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { printable } from "../base/text.ts";
 import type { Leg, Next } from "../call/engine.ts";
 import type { CourseWriter } from "../call/journal.ts";
 import type { Agent } from "./agent.ts";
@@ -112,7 +113,7 @@ const takeNote = (note: (text: string) => boolean): Tool => ({
     },
   },
   async run({ text }) {
-    const words = typeof text === "string" ? text.replace(/\p{Cc}+/gu, " ").trim() : "";
+    const words = typeof text === "string" ? printable(text) : "";
     if (words === "") return { result: "This failed: the note has no text." };
     if (words.length > MAX_NOTE) return { result: `This failed: a note has at most ${MAX_NOTE} characters.` };
     return { result: note(words) ? "Noted." : "This failed: the record takes no more notes." };

@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { codeOf } from "../base/errors.ts";
+import { sha256Of } from "../base/sha256.ts";
 import type { ModelFiles } from "./model-files.ts";
 
 /** What is wrong with a model on disk, for whoever has to put it there; undefined: nothing. */
@@ -15,9 +13,7 @@ export async function faultOf(folder: string, files: ModelFiles): Promise<string
   }
   for (const [name, { sha256 }] of Object.entries(files)) {
     const path = join(folder, name);
-    const hash = createHash("sha256");
-    await pipeline(createReadStream(path), hash);
-    const found = hash.digest("hex");
+    const found = await sha256Of(path);
     if (found !== sha256) return `${path} is not the file that is wanted: its SHA-256 is ${found}, not ${sha256}`;
   }
   return undefined;

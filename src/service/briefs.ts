@@ -1,5 +1,6 @@
 import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { joined } from "../audio/joined.ts";
 import { writeWav } from "../audio/wav.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { codeOf, messageOf } from "../base/errors.ts";
@@ -76,16 +77,10 @@ export class Briefs {
     }
     signal.throwIfAborted();
     if (samples === 0) throw new Error("the voice said nothing");
-    const pcm = new Int16Array(samples);
-    let at = 0;
-    for (const part of parts) {
-      pcm.set(part, at);
-      at += part.length;
-    }
     await this.#folder();
     const path = join(this.#options.dir, `${id}.wav`);
     // The dialplan looks for it, and must never find half of it.
-    await writeFile(`${path}.part`, writeWav({ rate: RATE, channels: [pcm] }), { mode: 0o640 });
+    await writeFile(`${path}.part`, writeWav({ rate: RATE, channels: [joined(parts)] }), { mode: 0o640 });
     await rename(`${path}.part`, path);
   }
 

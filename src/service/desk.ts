@@ -96,8 +96,7 @@ export class Desk {
     this.#count();
     // What becomes of a transfer is waited for by the record alone: the call is not here any more.
     const gone = (): void => {
-      this.#legs.delete(leg);
-      this.#count();
+      if (this.#legs.delete(leg)) this.#count();
     };
     const taken = () => this.#taken.get(leg);
     let after: After | undefined;

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { withDeadline } from "../base/signals.ts";
 import type { Leg } from "../call/engine.ts";
 import type { MemoryStore, Remembered } from "../call/memory.ts";
 import { callerNumber } from "../call/number.ts";
@@ -42,12 +43,5 @@ export function remembering(
   return { facts: () => soon(known, clock), tools: () => memoryTools(caller) };
 }
 
-function soon(known: Promise<readonly Remembered[]>, clock: Clock): Promise<readonly Remembered[]> {
-  return new Promise((resolve) => {
-    const late = clock.after(FACTS_MS, () => resolve([]));
-    void known.then((found) => {
-      late.cancel();
-      resolve(found);
-    });
-  });
-}
+const soon = (known: Promise<readonly Remembered[]>, clock: Clock): Promise<readonly Remembered[]> =>
+  withDeadline(() => known, { clock, ms: FACTS_MS, message: "" }).catch(() => []);

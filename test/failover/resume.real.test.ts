@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
-import { heardSound, joined, spoken } from "../../src/cli/demo/actors.ts";
+import { heardSound, soundOf, spoken } from "../../src/cli/demo/actors.ts";
 import { type DemoService, startDemoService } from "../../src/cli/demo/service.ts";
 import { providers } from "../../src/providers/index.ts";
 import { listCalls } from "../../src/store/calls.ts";
@@ -57,7 +57,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("two services on one PBX, w
     const flite = providers.tts.flite;
     const voice = flite.create(flite.schema.parse({}), { clock: systemClock, log: silentLog });
     const signal = AbortSignal.timeout(60_000);
-    excuse = joined(await spoken(voice, { text: "Sorry, the line was interrupted.", as: "slt", signal }));
+    excuse = soundOf(await spoken(voice, { text: "Sorry, the line was interrupted.", as: "slt", signal }));
     await voice.close();
     expect(excuse.length).toBeGreaterThan(8000);
     for (const service of [whole.service, second]) void watch(service);

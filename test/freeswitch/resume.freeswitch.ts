@@ -9,7 +9,7 @@ import { silentLog } from "../../src/base/log.ts";
 import { packageFolder } from "../../src/base/package.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
 import { Phone } from "../../src/caller/phone.ts";
-import { heardSound, joined, spoken } from "../../src/cli/demo/actors.ts";
+import { heardSound, soundOf, spoken } from "../../src/cli/demo/actors.ts";
 import { type DemoService, startDemoService } from "../../src/cli/demo/service.ts";
 import { makePrompts } from "../../src/cli/prompts.ts";
 import { providers } from "../../src/providers/index.ts";
@@ -42,7 +42,7 @@ describe("two services on one FreeSWITCH, with one journal", () => {
     await makePrompts({ list: join(packageFolder, "deploy/prompts/en.yaml"), out: sounds, voice });
     [menu = new Int16Array()] = readWav(await readFile(join(sounds, "menu.wav"))).channels;
     const signal = AbortSignal.timeout(60_000);
-    excuse = joined(await spoken(tts, { text: "Sorry, the line was interrupted.", as: "slt", signal }));
+    excuse = soundOf(await spoken(tts, { text: "Sorry, the line was interrupted.", as: "slt", signal }));
     await tts.close();
     pbx = await openFreeswitch({ sounds, globals: {} });
     undo.defer(() => pbx.stop());

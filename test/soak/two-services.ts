@@ -4,7 +4,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Cdr } from "../../src/call/cdr.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
-import { heardSound, joined, spoken } from "../../src/cli/demo/actors.ts";
+import { heardSound, soundOf, spoken } from "../../src/cli/demo/actors.ts";
 import { type DemoService, startDemoService } from "../../src/cli/demo/service.ts";
 import { providers } from "../../src/providers/index.ts";
 import { listCalls } from "../../src/store/calls.ts";
@@ -142,5 +142,5 @@ async function excuseOf(): Promise<Int16Array> {
   const signal = AbortSignal.timeout(60_000);
   const frames = await spoken(voice, { text: "Sorry, the line was interrupted.", as: "slt", signal });
   await voice.close();
-  return joined(frames);
+  return soundOf(frames);
 }

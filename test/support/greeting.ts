@@ -2,7 +2,7 @@ import { findSound } from "../../src/audio/correlate.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
-import { joined, LINE_RATE, spoken } from "../../src/cli/demo/actors.ts";
+import { LINE_RATE, soundOf, spoken } from "../../src/cli/demo/actors.ts";
 import { providers } from "../../src/providers/index.ts";
 
 /** The greeting, in the same voice, came to 0.46 at the most; the same sound through µ-law comes to 0.9 and more. */
@@ -14,7 +14,7 @@ export async function saidBy(text: string, as = "slt"): Promise<Int16Array> {
   const flite = providers.tts.flite;
   const voice = flite.create(flite.schema.parse({}), { clock: systemClock, log: silentLog });
   try {
-    return joined(await spoken(voice, { text, as, signal: AbortSignal.timeout(60_000) }));
+    return soundOf(await spoken(voice, { text, as, signal: AbortSignal.timeout(60_000) }));
   } finally {
     await voice.close();
   }

@@ -10,6 +10,7 @@ import { catalogue } from "../../config/catalogue.ts";
 import { findConfigFile, loadConfig } from "../../config/load.ts";
 import { pbxOf, readSound, readText } from "../call.ts";
 import { CommandError, EXIT, EXIT_HELP } from "../exit.ts";
+import { INTERRUPTED, Interrupt } from "../interrupt.ts";
 import { configOption } from "../run.ts";
 import { FAULTS, type Fault } from "./faults.ts";
 import { type Verdict, verdictText } from "./rows.ts";
@@ -34,7 +35,6 @@ Examples:
 ${EXIT_HELP}`;
 
 const shell = promisify(execFile);
-const INTERRUPTED = 130;
 const CALLERS_MAX = 20;
 /** What is shorter is no silence, but a sound within a word. */
 const PAUSE_MS = 100;
@@ -93,23 +93,21 @@ function callersOf(text: string): number {
 
 async function run(options: ChaosCommandOptions): Promise<number> {
   const faults = chosen(options.only);
-  const abort = new AbortController();
-  const stop = (): void => abort.abort(new Error("stopped"));
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
+  using interrupt = new Interrupt();
+  const { signal } = interrupt;
   const undo = new AsyncDisposableStack();
   const progress = (text: string): void => void process.stderr.write(`· ${text}\n`);
   const log = createLog({ level: "error", pretty: true });
   try {
-    const verdict = await play(options, { faults, log, progress, signal: abort.signal, undo });
+    const verdict = await play(options, { faults, log, progress, signal, undo });
     process.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : `\n${verdictText(verdict)}`);
     return verdict.ok ? EXIT.fine : EXIT.fault;
   } catch (error) {
-    if (isCancellation(error, abort.signal)) return INTERRUPTED;
+    if (isCancellation(error, signal)) return INTERRUPTED;
     if (error instanceof OutsideError) throw new CommandError(error.message);
     throw error;
   } finally {
     await undo.disposeAsync();
-    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, stop);
   }
 }
 

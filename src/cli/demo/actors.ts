@@ -1,5 +1,6 @@
 import { findSound } from "../../audio/correlate.ts";
 import type { Frame } from "../../audio/frame.ts";
+import { joined } from "../../audio/joined.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { CallLeg } from "../../caller/leg.ts";
 import type { Phone } from "../../caller/phone.ts";
@@ -28,15 +29,7 @@ export async function spoken(
   return frames;
 }
 
-export function joined(frames: readonly Frame[]): Int16Array {
-  const pcm = new Int16Array(frames.reduce((length, frame) => length + frame.pcm.length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    pcm.set(frame.pcm, at);
-    at += frame.pcm.length;
-  }
-  return pcm;
-}
+export const soundOf = (frames: readonly Frame[]): Int16Array => joined(frames.map(({ pcm }) => pcm));
 
 /** Samples before the first one that can be heard. */
 const leadIn = (pcm: Int16Array): number =>
@@ -83,7 +76,7 @@ export function answering(
   { words, ringMs, clock, signal }: { words: readonly Frame[]; ringMs: number; clock: Clock; signal: AbortSignal },
 ) {
   const waiting: ((answered: Answered) => void)[] = [];
-  const sound = joined(words);
+  const sound = soundOf(words);
   phone.onIncoming((call) => {
     const talk = async (): Promise<void> => {
       await call.ring();

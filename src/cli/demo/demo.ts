@@ -6,6 +6,7 @@ import { createLog } from "../../base/log.ts";
 import { folderFor } from "../../config/folders.ts";
 import type { Turn } from "../../conversation/turn.ts";
 import { CommandError, EXIT, EXIT_HELP } from "../exit.ts";
+import { INTERRUPTED, Interrupt } from "../interrupt.ts";
 import { aftermath, recordsDirOf } from "./aftermath.ts";
 import { DEMO_ENGINES, type DemoEngine } from "./pbx.ts";
 import type { Check, DemoFailover, DemoResult, DemoTurn } from "./result.ts";
@@ -25,8 +26,6 @@ Examples:
   sidetone demo --engine freeswitch --freeswitch 127.0.0.1:8021
   sidetone demo --keep               leaves all running, and says how to call it with your own SIP phone
 ${EXIT_HELP}`;
-
-const INTERRUPTED = 130;
 
 export function addDemoCommand(program: Command): void {
   program
@@ -54,9 +53,8 @@ interface DemoOptions {
 
 async function demo({ json, keep, engine, freeswitch }: DemoOptions): Promise<number> {
   const screen = json ? jsonScreen({ out: process.stdout, progress: process.stderr }) : terminalScreen(process.stdout);
-  const abort = new AbortController();
-  const stop = (): void => abort.abort(new Error("stopped"));
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
+  using interrupt = new Interrupt();
+  const { signal } = interrupt;
   const undo = new AsyncDisposableStack();
   try {
     const log = createLog({ level: "error", pretty: true });
@@ -66,19 +64,18 @@ async function demo({ json, keep, engine, freeswitch }: DemoOptions): Promise<nu
       clock: systemClock,
       log,
       screen,
-      signal: abort.signal,
+      signal,
       undo,
     });
-    const result = await play(stage, screen, abort.signal);
-    if (keep) await stay(stage, abort.signal);
+    const result = await play(stage, screen, signal);
+    if (keep) await stay(stage, signal);
     return result.ok ? EXIT.fine : EXIT.fault;
   } catch (error) {
-    if (isCancellation(error, abort.signal)) return INTERRUPTED;
+    if (isCancellation(error, signal)) return INTERRUPTED;
     if (error instanceof OutsideError) throw new CommandError(error.message);
     throw error;
   } finally {
     await undo.disposeAsync();
-    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, stop);
   }
 }
 

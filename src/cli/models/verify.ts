@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { codeOf } from "../../base/errors.ts";
+import { sha256Of } from "../../base/sha256.ts";
 import type { ModelFile } from "./catalogue.ts";
 
 export type FileState =
@@ -26,10 +25,4 @@ export async function verifyFile(path: string, { sizeBytes, sha256 }: ModelFile)
   if (sha256 === undefined) return { state: "unknown", sizeBytes: info.size, sha256: found };
   if (found !== sha256) return { state: "wrong", problem: `has the sha256 ${found}, not ${sha256}` };
   return { state: "sound", sizeBytes: info.size, sha256: found };
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }

@@ -1,3 +1,4 @@
+import { printable } from "../../base/text.ts";
 import type { AriClient } from "./ari.ts";
 import { parseChannel } from "./ari-events.ts";
 import { type Caller, nobody } from "./leg.ts";
@@ -34,6 +35,3 @@ export async function readCaller(ari: Pick<AriClient, "request" | "variable">, i
     returned,
   };
 }
-
-// Callers choose these; line breaks and the like are good for nothing but mischief.
-const printable = (text: string): string => text.replace(/\p{Cc}+/gu, " ").trim();

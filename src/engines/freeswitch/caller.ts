@@ -1,3 +1,4 @@
+import { printable } from "../../base/text.ts";
 import { type Returned, returnedOf } from "../../call/handover.ts";
 import { VARIABLE, variableIn } from "./variables.ts";
 
@@ -58,6 +59,3 @@ function redirected(data: ReadonlyMap<string, string>): string {
   const own = [variableIn(data, VARIABLE.to), data.get("Caller-Destination-Number"), variableIn(data, "sip_req_user")];
   return own.includes(number) || number.startsWith("sidetone-") ? "" : number;
 }
-
-// Callers choose these; line breaks and the like are good for nothing but mischief.
-const printable = (text: string): string => text.replace(/\p{Cc}+/gu, " ").trim();

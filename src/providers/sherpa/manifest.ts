@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { createReadStream, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { messageOf } from "../../base/errors.ts";
+import { sha256Of } from "../../base/sha256.ts";
 
 /** What a model's folder must hold, by the names of its files. */
 export const manifestSchema = z.record(
@@ -50,9 +49,7 @@ export async function checkFolder(folder: string, manifest: Manifest, trusted?: 
   const stamp = stampOf(folder, manifest);
   if (stamp === trusted) return stamp;
   for (const [file, { sha256 }] of Object.entries(manifest)) {
-    const hash = createHash("sha256");
-    await pipeline(createReadStream(join(folder, file)), hash);
-    if (hash.digest("hex") !== sha256)
+    if ((await sha256Of(join(folder, file))) !== sha256)
       throw new FolderError(`${join(folder, file)} is not what the manifest says: ${REPLACE}`);
   }
   return stamp;

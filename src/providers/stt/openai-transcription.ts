@@ -1,6 +1,7 @@
 import type OpenAI from "openai";
 import { z } from "zod";
 import type { SampleRate } from "../../audio/frame.ts";
+import { joined } from "../../audio/joined.ts";
 import { writeWav } from "../../audio/wav.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { ProviderError, type SpeechToText } from "../../conversation/providers.ts";
@@ -139,14 +140,4 @@ class Request implements Shot {
     if (typeof status !== "number") return networkFailure(provider, error);
     return new ProviderError(provider, codeOfStatus(status), `it answered ${status}`, { cause: error });
   }
-}
-
-function joined(pieces: readonly Int16Array[]): Int16Array {
-  const pcm = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    pcm.set(piece, at);
-    at += piece.length;
-  }
-  return pcm;
 }

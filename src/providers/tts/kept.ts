@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Frame } from "../../audio/frame.ts";
+import { joined } from "../../audio/joined.ts";
 import type { KeptSpeech, SpeakOptions, TextToSpeech, WordTime } from "../../conversation/providers.ts";
 import type { ProviderContext } from "../module.ts";
 import { SpeechDisk, speechKey } from "./cache.ts";
@@ -127,16 +128,6 @@ async function* noting(text: AsyncIterable<string>, said: string[]): AsyncGenera
     if (said.length < 2) said.push(piece);
     yield piece;
   }
-}
-
-function joined(parts: readonly Int16Array[]): Int16Array {
-  const all = new Int16Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 const times = z.array(z.object({ text: z.string(), startMs: z.number(), endMs: z.number() }));

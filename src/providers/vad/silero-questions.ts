@@ -1,4 +1,5 @@
 import { setImmediate as afterThisRound } from "node:timers";
+import { joined } from "../../audio/joined.ts";
 import type { SileroQuestion, SileroQuestions } from "./silero-worker.ts";
 
 /**
@@ -9,7 +10,6 @@ export class Questions {
   readonly #post: (message: SileroQuestions) => boolean;
   #questions: SileroQuestion[] = [];
   #audio: Int16Array[] = [];
-  #samples = 0;
   /** The thread took the last message. */
   #taken = true;
 
@@ -22,21 +22,14 @@ export class Questions {
     if (this.#questions.length === 0) afterThisRound(this.#send);
     this.#questions.push({ ...question, samples: pcm.length });
     this.#audio.push(pcm);
-    this.#samples += pcm.length;
     return this.#taken;
   }
 
   readonly #send = (): void => {
-    const pcm = new Int16Array(this.#samples);
-    let at = 0;
-    for (const part of this.#audio) {
-      pcm.set(part, at);
-      at += part.length;
-    }
+    const pcm = joined(this.#audio);
     const questions = this.#questions;
     this.#questions = [];
     this.#audio = [];
-    this.#samples = 0;
     this.#taken = this.#post({ questions, pcm });
   };
 }
