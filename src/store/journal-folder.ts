@@ -61,26 +61,12 @@ export class JournalFolder implements CallJournal {
     return file;
   }
 
-  async claim(call: JournalledCall): Promise<Claim> {
-    const { clock } = this.#options;
-    const message = "the journal did not answer";
-    try {
-      return await withDeadline(() => this.#claim(call), { clock, ms: CLAIM_MS, message });
-    } catch (error) {
-      this.#failed(error);
-      return { type: "none" };
-    }
+  claim(call: JournalledCall): Promise<Claim> {
+    return this.#inTime(() => this.#claim(call));
   }
 
-  async takeBack(call: JournalledCall): Promise<Claim> {
-    const { clock } = this.#options;
-    const message = "the journal did not answer";
-    try {
-      return await withDeadline(() => this.#takeBack(call), { clock, ms: CLAIM_MS, message });
-    } catch (error) {
-      this.#failed(error);
-      return { type: "none" };
-    }
+  takeBack(call: JournalledCall): Promise<Claim> {
+    return this.#inTime(() => this.#takeBack(call));
   }
 
   forget(call: Pick<JournalledCall, "id" | "engine">): void {
@@ -108,6 +94,17 @@ export class JournalFolder implements CallJournal {
     );
     for (const file of this.#open) await file.close().catch((error: unknown) => this.#failed(error));
     this.#open.clear();
+  }
+
+  /** What the disk does not say in time is not known. */
+  async #inTime(ask: () => Promise<Claim>): Promise<Claim> {
+    const { clock } = this.#options;
+    try {
+      return await withDeadline(ask, { clock, ms: CLAIM_MS, message: "the journal did not answer" });
+    } catch (error) {
+      this.#failed(error);
+      return { type: "none" };
+    }
   }
 
   async #claim(call: JournalledCall): Promise<Claim> {
