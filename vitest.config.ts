@@ -11,11 +11,11 @@ const shared = {
 const REAL = "test/**/*.{real,timed}.test.ts";
 // A real PBX and whole calls, but nothing that several at once could spoil: bounds of half a second and more, or none.
 const UNHURRIED = [
-  "test/{bench,faults,sip,store}/**/*.real.test.ts",
+  "test/{bench,sip,store}/**/*.real.test.ts",
   "test/asterisk/{people,start,walk}.real.test.ts",
   "test/cli/**/*.real.test.ts",
   "test/demo/ends.real.test.ts",
-  "test/failover/{faults,resume,workers}.real.test.ts",
+  "test/failover/{faults,workers}.real.test.ts",
   "test/recording/{killed-worker,secure-digits}.real.test.ts",
 ];
 
@@ -27,8 +27,8 @@ export default defineConfig({
         test: { ...shared, name: "house", maxWorkers: 2, include: ["test/**/*.test.ts"], exclude: [REAL] },
       },
       {
-        // They wait for callers who speak: each takes a fifth of a core.
-        test: { ...shared, name: "calls", maxWorkers: 4, include: UNHURRIED, sequence: { groupOrder: 1 } },
+        // They wait for callers who speak: each takes half a core.
+        test: { ...shared, name: "calls", maxWorkers: 3, include: UNHURRIED, sequence: { groupOrder: 1 } },
       },
       {
         test: {
