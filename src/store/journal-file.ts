@@ -116,9 +116,10 @@ export class JournalFile implements CourseWriter {
       this.#kept();
       return;
     }
-    const [lines, sync] = [this.#waiting, this.#sync];
-    if (lines.length === 0) return this.#parked();
+    if (this.#waiting.length === 0) return this.#parked();
     this.#handle ??= await this.#create();
+    // More of them may come while the disk is at work: these are a copy.
+    const [lines, sync] = [[...this.#waiting], this.#sync];
     const text = Buffer.from(lines.join(""));
     // A disk that was full may have taken half a line: written again, in the same place.
     if ((await this.#handle.write(text, this.#bytes)) < text.length)
@@ -128,7 +129,7 @@ export class JournalFile implements CourseWriter {
     this.#waitingBytes -= text.length;
     if (sync) {
       this.#sync = false;
-      await this.#handle.sync();
+      await this.#handle?.sync();
     }
     if (this.#waiting.length === 0) this.#kept();
     await this.#parked();
