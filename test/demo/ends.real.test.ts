@@ -19,7 +19,7 @@ describe.skipIf(!inject("asterisk") || !inject("pocketsphinx"))("the demo that i
   test.each([
     { when: "while it prepares", words: "making the menu" },
     { when: "in mid-call", words: "answered 6" },
-  ])("Ctrl-C $when leaves no process and no folder", { timeout: 60_000 }, async ({ words }) => {
+  ])("Ctrl-C $when leaves no process and no folder", { timeout: 180_000 }, async ({ words }) => {
     using folder = new DemoFolder();
     const child = folder.start();
     const ended = once(child, "exit");
@@ -31,7 +31,7 @@ describe.skipIf(!inject("asterisk") || !inject("pocketsphinx"))("the demo that i
     expect(folder.left()).toEqual([]);
   });
 
-  test("a reader that leaves early leaves no process and no folder", { timeout: 60_000 }, async () => {
+  test("a reader that leaves early leaves no process and no folder", { timeout: 180_000 }, async () => {
     using folder = new DemoFolder();
     const child = folder.start();
     const ended = once(child, "exit");
