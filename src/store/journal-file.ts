@@ -145,10 +145,13 @@ export class JournalFile implements CourseWriter {
     for (const keeper of [...this.#keepers]) keeper();
   }
 
+  /** In as few turns of the disk as can be: a worker that dies before the first line is written leaves a call of which nothing is known. */
   async #create(): Promise<DiskFile> {
     // The dialplan lends a call that it got back as a new one: what was written of the one before is over.
     const { disk, path, stale } = this.#options;
-    for (const file of [path, ...stale]) await disk.remove(file);
+    const [made] = await Promise.all([disk.create(path), ...stale.map((file) => disk.remove(file))]);
+    if (made) return made;
+    await disk.remove(path);
     const handle = await disk.create(path);
     if (!handle) throw Object.assign(new Error("somebody else writes this journal"), { code: "EEXIST" });
     return handle;

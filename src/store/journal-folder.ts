@@ -52,6 +52,9 @@ export class JournalFolder implements CallJournal {
     this.#disk = options.disk ?? realDisk;
     this.#lines = new JournalLines(options.secret);
     this.#expiry = expireRegularly(options, () => void this.removeStale().catch((error) => this.#failed(error)));
+    // The first call finds it there. What is wrong with it is told by whoever writes.
+    this.#made = this.#disk.makeFolder(options.dir);
+    this.#made.catch(() => {});
   }
 
   begin(call: JournalledCall, agent: string): CourseWriter {
@@ -112,7 +115,8 @@ export class JournalFolder implements CallJournal {
   async #claim(call: JournalledCall): Promise<Claim> {
     const [first, second] = this.#pathsOf(call);
     const text = await this.#disk.read(first);
-    if (text === undefined) return { type: "none" };
+    // Whoever began it died before its first line was whole: as good as none.
+    if (text === undefined || !text.includes("\n")) return { type: "none" };
     const handle = await this.#disk.create(second);
     if (!handle) return { type: "refused" };
     const read = this.#lines.read(text, nameIn(first));

@@ -178,6 +178,19 @@ test("what is said while the disk is at work is not lost", async () => {
   expect(courseIn(await worker().claim(CALL))).toMatchObject({ cut: { at: 1 } });
 });
 
+test("a call whose worker died before its first line was written is one of which nothing is known, and no fault", async () => {
+  for (const text of ["", '{"version":1,"agent":"rec']) {
+    await writeFile(join(dir, FIRST), text);
+    const folder = worker();
+    expect((await folder.claim(CALL)).type).toBe("none");
+    folder.begin(CALL, "reception").write(TURN[0] as CourseEvent);
+    await folder.close();
+    expect(courseIn(await worker().claim(CALL))).toMatchObject({ asked: "when are you open" });
+    await rm(join(dir, SECOND));
+  }
+  expect(failures).toBe(0);
+});
+
 test("a call that says too much is no longer written, and what was written is removed", async () => {
   const folder = worker();
   const writer = folder.begin(CALL, "reception");
