@@ -4,8 +4,8 @@ const shared = {
   globalSetup: ["test/support/prepare.ts"],
   pool: "forks" as const,
   // A deadline for what hangs, not a measure: what is measured says so itself, and a busy machine is no fault.
-  testTimeout: 40_000,
-  hookTimeout: 60_000,
+  testTimeout: 90_000,
+  hookTimeout: 120_000,
 };
 
 const REAL = "test/**/*.{real,timed}.test.ts";

@@ -174,7 +174,7 @@ describe("a caller who asks a scripted agent for a person", () => {
   let signal: AbortSignal;
   beforeAll(async () => {
     asked = await askedFor(pbx.asterisk, NUMBER);
-  }, 60_000);
+  }, 120_000);
   afterEach(async () => {
     await leg?.hangUp();
     await pbx.settle();
@@ -236,5 +236,5 @@ describe("a caller who asks a scripted agent for a person", () => {
     // Of a list of answers each comes in its turn: the second one, where the words before the transfer are known.
     expect(said[1]).toContain(ANSWERS[1]);
     expect(second?.notes.join(" ")).toContain(`It is about: ${REASON}.`);
-  }, 90_000);
+  }, 120_000);
 });

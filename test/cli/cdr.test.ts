@@ -55,7 +55,7 @@ async function recorded(...calls: Partial<Cdr>[]): Promise<void> {
   book?.close();
 }
 
-describe("sidetone cdr", { timeout: 30_000 }, () => {
+describe("sidetone cdr", { timeout: 120_000 }, () => {
   test("list shows the newest first, in columns that `cut` can take apart", async () => {
     await recorded({ from: "+4930111" }, { from: "+4930222" });
     const { code, out } = await sidetone("cdr", "list");
@@ -123,7 +123,7 @@ describe("sidetone cdr", { timeout: 30_000 }, () => {
   });
 });
 
-describe("sidetone erase", { timeout: 30_000 }, () => {
+describe("sidetone erase", { timeout: 120_000 }, () => {
   test("removes the caller and says what it removed", async () => {
     const path = join(open.records?.path ?? "", "call.wav");
     writeFileSync(path, "RIFF");

@@ -83,7 +83,7 @@ function start(folder: Folder): Running {
 
 const health = async (url: string) => (await (await fetch(`${url}/healthz`)).json()) as { pid: number };
 
-describe("sidetone run", { timeout: 90_000 }, () => {
+describe("sidetone run", { timeout: 120_000 }, () => {
   test("without an Asterisk it runs, is not ready, and says why; no secret is in its log", async () => {
     const { folder, url } = await prepared();
     const service = start(folder);
@@ -106,7 +106,7 @@ describe("sidetone run", { timeout: 90_000 }, () => {
     closeSync(full);
     const metrics = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
     await expect
-      .poll(() => metrics().catch(() => ""), { timeout: 30_000 })
+      .poll(() => metrics().catch(() => ""), { timeout: 40_000 })
       .toMatch(/sidetone_log_failures_total [1-9]/);
     const { pid } = await health(url);
     process.kill(pid, "SIGKILL");

@@ -39,4 +39,4 @@ test("a disk that is full loses no record, no recording and no line of the log, 
   expect(outcome.left).toEqual(["1795360000.2.wav", "incoming"]);
   expect(outcome.wavBytes).toBe(44 + 80_000);
   expect(outcome.log).toBe("before\n".length + outcome.logged * 18_001 + "after\n".length);
-}, 90_000);
+}, 120_000);

@@ -145,7 +145,7 @@ describe.skipIf(!install)("a caller's PIN, on a real Asterisk", () => {
     await leg.hangUp();
     const recordings = join(dir, "state/recordings");
     const wavs = async () => (await filesBelow(recordings)).filter((file) => file.endsWith(".wav"));
-    await expect.poll(async () => (await wavs()).length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(async () => (await wavs()).length, { timeout: 40_000 }).toBe(1);
 
     expect(await leaks(), "afterwards").toEqual([]);
     const sent = model.requests.map(({ body }) => body).join("\n");
@@ -159,5 +159,5 @@ describe.skipIf(!install)("a caller's PIN, on a real Asterisk", () => {
     expect(digitsIn(listener.pcm, 8000), "the recogniser").not.toMatch(/[739146]/);
     const log = await readFile(join(dir, "sidetone.log"), "utf8");
     expect(log).toContain("call ended");
-  }, 90_000);
+  }, 120_000);
 });

@@ -95,7 +95,7 @@ const OUTCOME = {
   ...{ state: "complete", summary: "An appointment on Monday.", fields: { reason: "appointment" }, problems: [] },
 };
 
-describe("a call that has ended", { timeout: 30_000 }, () => {
+describe("a call that has ended", { timeout: 120_000 }, () => {
   test("is told with what it came to, signed, and `cdr show` has the same", async () => {
     await using calls = await new ToldCalls().start(folder.file, SECRET);
     await calls.call(AbortSignal.timeout(20_000));

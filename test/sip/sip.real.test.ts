@@ -20,7 +20,7 @@ async function conversation(end: RtpEnd, say = (pcm: Int16Array) => end.say(pcm)
   await end.hears({ sinceMs: systemClock.now(), ms: 600 });
 }
 
-describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP world", { timeout: 30_000 }, () => {
+describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP world", { timeout: 120_000 }, () => {
   let world: World;
   let before: Inventory;
 

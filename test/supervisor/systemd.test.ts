@@ -31,7 +31,7 @@ const env = (more: Record<string, string> = {}) => ({
 });
 
 describe("systemd", () => {
-  test("hears when calls are answered, of a reload, and of the stop, in this order", { timeout: 20_000 }, async () => {
+  test("hears when calls are answered, of a reload, and of the stop, in this order", { timeout: 120_000 }, async () => {
     await using parent = new Parent(["sound"], env());
     await tells("READY=1 STATUS=answering calls");
     parent.kill("SIGHUP");

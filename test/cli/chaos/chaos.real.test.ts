@@ -31,9 +31,9 @@ describe.skipIf(!install || !inject("pocketsphinx"))("sidetone chaos beside a PB
     });
   }
 
-  test("nothing is done while a caller is on the line", { timeout: 60_000 }, async () => {
+  test("nothing is done while a caller is on the line", { timeout: 120_000 }, async () => {
     const workers = async () => (await whole.service.workers()).map(({ pid }) => pid);
-    await expect.poll(workers, { timeout: 20_000 }).toHaveLength(2);
+    await expect.poll(workers, { timeout: 40_000 }).toHaveLength(2);
     const pids = await workers();
     const leg = await whole.phone.call("4100", { signal: AbortSignal.timeout(60_000) });
     await leg.heard.sound({ signal: AbortSignal.timeout(20_000) });
