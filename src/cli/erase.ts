@@ -15,8 +15,8 @@ import { CommandError, EXIT, EXIT_HELP } from "./exit.ts";
 import { configOption } from "./run.ts";
 
 const HELP = `
-Removes the records of all calls with this number, with their words, their JSON lines and their recordings, and says what
-it removed. The number is compared as a whole: "+49 30 123" and "004930123" are the same one. There is no way back.
+Removes the records of all calls with this number, with their words, their JSON lines and their recordings, and what is
+remembered of the caller for the next call, and says what it removed. The number is compared as a whole: "+49 30 123" and "004930123" are the same one. There is no way back.
 
 Examples:
   sidetone erase --number +4930123456

@@ -144,6 +144,23 @@ test("a turn costs a few hundred bytes", async () => {
   expect(before).toBeGreaterThan(0);
 });
 
+test("a call that comes back from a transfer goes on with what was said, and its old end is not its end any more", async () => {
+  const next = { next: "transfer", target: "sales" } as const;
+  const writer = worker().begin(CALL, "reception");
+  for (const event of [...TURN, { type: "left", next } as const]) writer.write(event);
+  await writer.park?.();
+  const back = worker();
+  const claim = await back.takeBack(CALL);
+  expect(courseIn(claim)?.history).toEqual([{ role: "caller", text: "when are you open" }]);
+  expect(courseIn(claim)?.left).toBeUndefined();
+  // The worker that has it back dies as well.
+  if (claim.type === "mine") claim.writer.write({ type: "asked", text: "and on sunday" });
+  await back.close();
+  const course = courseIn(await worker().claim(CALL));
+  expect([course?.asked, course?.left]).toEqual(["and on sunday", undefined]);
+  expect(failures).toBe(0);
+});
+
 test("a disk that takes nothing costs the call its journal and no more, and what it takes later is whole", async () => {
   const blocked = join(dir, "file");
   await writeFile(blocked, "no folder");
