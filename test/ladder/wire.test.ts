@@ -23,7 +23,7 @@ import { Steps } from "./support.ts";
 // What runs in production: the vendors' own libraries and our adapters, over the wire, to servers that speak the real protocols.
 const clock = systemClock;
 // A machine that is busy with something else must not look like a provider that fails.
-vi.setConfig({ testTimeout: 40_000 });
+vi.setConfig({ testTimeout: 120_000 });
 const PATIENT = { connectMs: 10_000, firstMs: 10_000, stallMs: 10_000 };
 const limits = { firstMs: 1_000, stallMs: 800, hedgeMs: 0 };
 const MOODS: readonly Mood[] = ["refuse", 401, 429, 500, "silent", "stall", "garbage", "empty", "close"];
