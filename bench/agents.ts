@@ -1,5 +1,8 @@
-import { stringify } from "yaml";
-import { ANSWER, NEAR_ANSWER } from "./worker/words.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { packageFolder } from "../src/base/package.ts";
+import { GREETING, NEAR_GREETING } from "./worker/words.ts";
 
 const LONG = [
   "We are open from nine in the morning until six in the evening, Monday to Friday, and on Saturday until noon, and the doctors see patients without an appointment in the first two hours of every day, so please come early if you can.",
@@ -24,7 +27,7 @@ const talker = {
 const cloud = {
   name: "cloud",
   numbers: ["4400"],
-  greeting: ANSWER,
+  greeting: GREETING,
   // Shorter than what the recogniser takes for its final words: then nothing runs beside anything else.
   pauseMs: 200,
   vad: "silero",
@@ -39,7 +42,7 @@ const eager = {
   ...cloud,
   name: "eager",
   numbers: ["4410"],
-  greeting: NEAR_ANSWER,
+  greeting: NEAR_GREETING,
   stt: "near-eager-ears",
   llm: "near-model",
   tts: "near-voice",
@@ -53,10 +56,19 @@ export const PLAIN_NUMBER = "4420";
 /** Where the agent with the providers of fixed latencies is reached. */
 export const CLOUD_NUMBER = "4400";
 
+/** The example of the repository at a number of its own: what it understands is looked at. */
+const listener = {
+  ...(parse(readFileSync(join(packageFolder, "agents/reception.yaml"), "utf8")) as object),
+  name: "listener",
+  numbers: ["4430"],
+};
+export const LISTENER_NUMBER = "4430";
+
 /** The agents of the bench, beside the example of the repository. */
 export const agents: Readonly<Record<string, string>> = {
   "talker.yaml": stringify(talker),
   "cloud.yaml": stringify(cloud),
   "eager.yaml": stringify(eager),
   "plain.yaml": stringify(plain),
+  "listener.yaml": stringify(listener),
 };

@@ -26,6 +26,8 @@ interface Options {
   readonly trials: number;
 }
 
+const NAME_WIDTH = Math.max(...metrics.map(({ name }) => name.length));
+
 const EXIT = { fine: 0, invalid: 1, usage: 2, interrupted: 130 } as const;
 
 function metricsNamed(names: string, before: readonly Metric[]): Metric[] {
@@ -69,7 +71,7 @@ const progress = (line: string): void => void process.stderr.write(`· ${line}\n
 
 function list({ engine }: Options): void {
   for (const { name, what, aims } of metrics.map((metric) => forEngine(metric, engine)))
-    print(`${name.padEnd(24)} ${what} Aim: ${aims.map(aimText).join(", ") || "none"}.`);
+    print(`${name.padEnd(NAME_WIDTH)} ${what} Aim: ${aims.map(aimText).join(", ") || "none"}.`);
 }
 
 function show({ machine, versions, results, notes }: Report, { json }: Options): void {

@@ -38,6 +38,8 @@ export interface Findings {
 
 export interface Scenario {
   readonly name: string;
+  /** Takes the machine, the worker or the whole PBX for itself. The others may run beside each other in a try-out. */
+  readonly alone?: boolean;
   readonly run: (bench: Bench) => Promise<Findings>;
 }
 

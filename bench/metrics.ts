@@ -6,10 +6,34 @@ import { firstSound } from "./pbx/first-sound.ts";
 import { greeting } from "./pbx/greeting.ts";
 import { leak } from "./pbx/leak.ts";
 import { concurrent, setup } from "./pbx/load.ts";
+import { network, networkMetric, networkNames, networkText } from "./pbx/network.ts";
 import { reply } from "./pbx/reply.ts";
+import { soak } from "./pbx/soak.ts";
 import { death } from "./providers/death.ts";
 import { loop } from "./worker/loop.ts";
 import { capacity, worker } from "./worker/worker.ts";
+
+/** What a poor network costs has no aim: it is to be compared with the row of the good one. */
+const throughNetworks: readonly Metric[] = networkNames.flatMap((name) => [
+  {
+    name: networkMetric(name, "reply_ms"),
+    what: `reply_overhead_ms through ${networkText(name)}.`,
+    aims: [],
+    scenario: network,
+  },
+  {
+    name: networkMetric(name, "barge_in_ms"),
+    what: `barge_in_ms through ${networkText(name)}.`,
+    aims: [],
+    scenario: network,
+  },
+  {
+    name: networkMetric(name, "words"),
+    what: `The part of the caller's words that the local recogniser understands through ${networkText(name)}.`,
+    aims: [],
+    scenario: network,
+  },
+]);
 
 /** Every figure there is, in the order of the table: one entry each. Those of one scenario are measured in the same run. */
 export const metrics: readonly Metric[] = [
@@ -117,6 +141,19 @@ export const metrics: readonly Metric[] = [
     aims: [{ of: "value", below: 1 }],
     scenario: leak,
   },
+  {
+    name: "soak_left_over",
+    what: "Kinds of things (channels, timers, handles, files, records) of which more are there after 500 calls that end at random moments.",
+    aims: [{ of: "value", atMost: 0 }],
+    scenario: soak,
+  },
+  {
+    name: "soak_kb_per_call",
+    what: "The worker's memory after them against before, for each call.",
+    aims: [{ of: "value", below: 1 }],
+    scenario: soak,
+  },
+  ...throughNetworks,
   {
     name: "worker_overhead_ms",
     what: "The worker alone, 100 calls: from the caller's last speech frame to the agent's first, minus the pause and the providers' 430 ms.",

@@ -4,6 +4,7 @@ import { stages } from "./engines/index.ts";
 import type { PbxStage, StageOptions } from "./engines/stage.ts";
 import { loadNow, type Machine, machineOf, versionsOf } from "./machine.ts";
 import { type Bench, ENOUGH_TRIALS, forEngine, type Metric, type Scenario } from "./metric.ts";
+import { inParallel } from "./pbx/call.ts";
 import { type Result, resultsOf } from "./result.ts";
 import { type Bed, makeBed } from "./worker/bed.ts";
 import { INSPECTABLE } from "./worker/inspector.ts";
@@ -28,6 +29,12 @@ export interface Report {
   readonly failures: readonly string[];
 }
 
+const AT_ONCE = 4;
+/** A worker is killed here again and again. */
+const SUPERVISOR = { restartMaxMs: 250 };
+/** And one that a busy machine gives no processor shall be waited for where nothing is measured. */
+const CALM_SUPERVISOR = { ...SUPERVISOR, killAfterMs: 1500 };
+
 /**
  * Runs every scenario that one of the metrics needs, one after the other. A scenario that fails costs its own metrics only; when
  * the signal aborts, what was measured until then is the report.
@@ -45,7 +52,7 @@ export async function runBench({ engine, prefix, trials, signal, progress, ...as
     progress,
     wants: (name) => metrics.some((metric) => metric.name === name),
     stage() {
-      stage ??= setStage(engine, { signal, progress, undo, prefix });
+      stage ??= setStage(engine, { signal, progress, undo, prefix, smoke: trials < ENOUGH_TRIALS });
       return stage;
     },
     bed() {
@@ -56,7 +63,7 @@ export async function runBench({ engine, prefix, trials, signal, progress, ...as
   });
   const before = loadNow();
   const [results, notes, failures]: [Result[], string[], string[]] = [[], [], []];
-  for (const [scenario, wanted] of byScenario(metrics)) {
+  const measure = async (scenario: Scenario, wanted: readonly Metric[]): Promise<void> => {
     progress(`${scenario.name}: ${wanted.map(({ name }) => name).join(", ")}`);
     try {
       await using own = new AsyncDisposableStack();
@@ -68,10 +75,19 @@ export async function runBench({ engine, prefix, trials, signal, progress, ...as
       failures.push(...missing.map(({ name }) => `${name} was not measured`));
     } catch (error) {
       // Whoever stops it is told what was measured until then.
-      if (signal.aborted) break;
+      if (signal.aborted) return;
       failures.push(`${scenario.name} failed: ${error instanceof Error ? error.message : String(error)}`);
     }
-    if (signal.aborted) break;
+  };
+  const groups = [...byScenario(metrics)];
+  // A try-out only shows that everything runs: what can, runs beside each other.
+  const together = trials < ENOUGH_TRIALS ? groups.filter(([{ alone }]) => !alone) : [];
+  await inParallel(together.length, AT_ONCE, async (index) => {
+    const [scenario, wanted] = together[index] ?? [];
+    if (scenario && wanted && !signal.aborted) await measure(scenario, wanted);
+  });
+  for (const [scenario, wanted] of groups.filter((group) => !together.includes(group))) {
+    if (!signal.aborted) await measure(scenario, wanted);
   }
   const version = await stage?.then(
     (set) => set.version,
@@ -79,6 +95,8 @@ export async function runBench({ engine, prefix, trials, signal, progress, ...as
   );
   const pbx = version === undefined ? undefined : { name: engine, version };
   const machine = machineOf({ before, after: loadNow() });
+  const order = ({ metric }: Result): number => metrics.indexOf(metric);
+  results.sort((a, b) => order(a) - order(b));
   return { machine, versions: versionsOf(pbx), results, notes, failures };
 }
 
@@ -90,10 +108,16 @@ function byScenario(metrics: readonly Metric[]): Map<Scenario, Metric[]> {
 
 async function setStage(
   engine: string,
-  parts: Pick<StageOptions, "signal" | "progress" | "undo" | "prefix">,
+  { smoke, ...parts }: Pick<StageOptions, "signal" | "progress" | "undo" | "prefix"> & { readonly smoke: boolean },
 ): Promise<PbxStage> {
   const set = stages[engine];
   if (!set) throw new Error(`there is no stage for "${engine}"`);
   const { settings: providers } = await startProviders(parts);
-  return await set({ ...parts, clock: systemClock, settings: { providers }, agents, env: INSPECTABLE });
+  return await set({
+    ...parts,
+    clock: systemClock,
+    settings: { providers, supervisor: smoke ? CALM_SUPERVISOR : SUPERVISOR },
+    agents,
+    env: INSPECTABLE,
+  });
 }

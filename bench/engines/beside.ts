@@ -64,8 +64,6 @@ export async function besideStage(
     settings: {
       defaultAgent: "reception",
       limits: { calls: MAX_CALLS, callerPerMinute: 0 },
-      // A worker is killed here again and again.
-      supervisor: { restartMaxMs: 250 },
       ...settings,
     },
   });

@@ -6,7 +6,7 @@ import type { PbxStage, StageOptions } from "./stage.ts";
 const CONTEXT = "bench";
 const DIALPLAN = `<context name="${CONTEXT}">
   <extension name="bench">
-    <condition field="destination_number" expression="^(4\\d00)$">
+    <condition field="destination_number" expression="^(4\\d\\d0)$">
       <action application="transfer" data="$1 XML sidetone"/>
     </condition>
   </extension>

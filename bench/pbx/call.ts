@@ -1,5 +1,6 @@
 import type { Clock } from "../../src/base/clock.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
+import type { NetworkFaults } from "../../src/caller/network.ts";
 import type { Phone } from "../../src/caller/phone.ts";
 
 /** The example agent of the repository: the local recogniser, the scripted model, the local voice. */
@@ -17,10 +18,10 @@ export const step = (signal: AbortSignal, ms = STEP_MS): AbortSignal =>
 /** Dials, waits for the answer, runs, and hangs up whatever happens. */
 export async function inCall<T>(
   phone: Phone,
-  { number = RECEPTION, signal }: { number?: string; signal: AbortSignal },
+  { number = RECEPTION, network, signal }: { number?: string; network?: NetworkFaults; signal: AbortSignal },
   run: (leg: CallLeg) => Promise<T>,
 ): Promise<T> {
-  const leg = await phone.call(number, { codec: "ulaw", signal });
+  const leg = await phone.call(number, { codec: "ulaw", signal, ...(network && { network }) });
   try {
     await leg.answered;
     return await run(leg);

@@ -16,6 +16,7 @@ import {
   words,
 } from "../sounds.ts";
 import { answeredMs, inParallel, latenessOf, step } from "./call.ts";
+import { Started } from "./started.ts";
 
 /** An agent whose every answer lasts some twenty seconds: see stage settings. */
 export const TALKER = "4300";
@@ -60,30 +61,17 @@ function mixed(noise: Int16Array, voice: Int16Array, atMs: number): Int16Array {
   return pcm;
 }
 
-/** Which call is whose, and how often its replies were cut off: out of what the service tells of all calls. */
+/** How often a call's replies were cut off, out of what the service tells of all calls. */
 class Interruptions {
   readonly #byCall = new Map<string, number>();
-  readonly #starts: ((call: string) => void)[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly started = new Started();
 
   async follow(events: AsyncIterable<LiveEvent>): Promise<void> {
     for await (const event of events) {
-      if (event.type === "started") this.#starts.shift()?.(event.call);
+      this.started.hear(event);
       if (event.type === "turn" && event.turn.interrupted)
         this.#byCall.set(event.call, (this.#byCall.get(event.call) ?? 0) + 1);
     }
-  }
-
-  /** Calls begin one after the other, so that the next one that the service tells of is this one. */
-  begin(dial: () => Promise<unknown>): Promise<string> {
-    const begun = this.#turn.then(async () => {
-      const { promise, resolve } = Promise.withResolvers<string>();
-      this.#starts.push(resolve);
-      await dial();
-      return await promise;
-    });
-    this.#turn = begun.catch(() => {});
-    return begun;
   }
 
   of(call: string): number {
@@ -139,7 +127,7 @@ async function oneCall(
 ): Promise<Outcome> {
   const { signal } = bench;
   const dialled = Promise.withResolvers<CallLeg>();
-  const begun = interruptions.begin(async () => {
+  const begun = interruptions.started.begin("talker", async () => {
     const leg = await phone.call(TALKER, { codec: "ulaw", signal });
     dialled.resolve(leg);
     await leg.answered;
@@ -152,6 +140,7 @@ async function oneCall(
     const sounds = line.make
       ? [line.make(NOISE_MS, CALLER_DBOV - SNR_DB, index + 1)]
       : [cough(index + 1), words(BACK_CHANNELS[index % BACK_CHANNELS.length] ?? "Okay.")];
+    if (bench.smoke) sounds.length = 1;
     let lost = 0;
     for (const sound of sounds) if (await disturb(talk, sound)) lost += 1;
     const { missed } = await interrupt(talk, line.make);
@@ -174,6 +163,8 @@ export const calm: Scenario = {
     const over = new AbortController();
     const interruptions = new Interruptions();
     const following = interruptions.follow(stage.service.events(AbortSignal.any([bench.signal, over.signal])));
+    // Where a worker ends, its account does, too: the calls that wait for it say so.
+    following.catch((error: unknown) => interruptions.started.ended(error));
     // Half of the trials on a quiet line, a cough and a back-channel each; the rest shared by the noises.
     const perNoise = Math.ceil(bench.trials / (noises.length - 1));
     const plan = noises.flatMap((line) => Array<typeof line>(line.make ? perNoise : bench.trials).fill(line));

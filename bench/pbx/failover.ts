@@ -7,8 +7,8 @@ import { answeredMs, inCall, latenessOf, step } from "./call.ts";
 const KILLS = 50;
 const SPEAKING_MS = 400;
 const MENU_WITHIN_MS = 5000;
-const HEARD_BY_MS = 2600;
-const STALLS = 3;
+const HEARD_BY_MS = { figure: 2600, tryOut: 1200 };
+const STALLS = { figure: 3, tryOut: 1 };
 const STALL_MS = 350;
 
 interface Fault {
@@ -21,7 +21,7 @@ interface Fault {
 /** One call whose agent is speaking when its worker gets the signal; then the menu is waited for, by its sound. */
 async function hurt(
   { service, phone, menu }: PbxStage,
-  { clock, signal }: Bench,
+  { clock, signal, smoke }: Bench,
   { by, before }: { by: NodeJS.Signals; before?: (pid: number, leg: CallLeg) => Promise<void> },
 ): Promise<Fault> {
   await service.ready(step(signal));
@@ -32,7 +32,7 @@ async function hurt(
     const sinceMs = clock.now();
     process.kill(pid, by);
     // To look for the sound is work, during which packets wait: so it is looked for when it has been heard.
-    await clock.sleep(HEARD_BY_MS, signal);
+    await clock.sleep(smoke ? HEARD_BY_MS.tryOut : HEARD_BY_MS.figure, signal);
     const lateMs = latenessOf(leg);
     const found = await heardSound(leg, { sound: menu, sinceMs, withinMs: MENU_WITHIN_MS, clock, signal });
     const lost = leg.signal.aborted || found === undefined;
@@ -46,12 +46,12 @@ const lateOf = (faults: readonly Fault[]): number[] => faults.flatMap(({ lateMs 
 /** SIGKILL in mid-sentence, again and again: how soon the menu speaks, and whether anybody lost the call. */
 export const kills: Scenario = {
   name: "kills",
+  alone: true,
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
     const faults: Fault[] = [];
     const count = bench.smoke ? bench.trials : Math.max(bench.trials, KILLS);
     while (faults.length < count) faults.push(await hurt(stage, bench, { by: "SIGKILL" }));
-    await stage.service.ready(step(bench.signal));
     return {
       samples: { failover_kill_ms: msOf(faults) },
       values: { calls_lost: faults.filter(({ lost }) => lost).length },
@@ -64,13 +64,14 @@ export const kills: Scenario = {
 /** A worker that stands still, after three stalls that are none of the supervisor's business. */
 export const hangs: Scenario = {
   name: "hangs",
+  alone: true,
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
-    const { clock, signal } = bench;
+    const { clock, signal, smoke } = bench;
     const faults: Fault[] = [];
     let triggered = 0;
     const stall = async (pid: number, leg: CallLeg): Promise<void> => {
-      for (let stalls = 0; stalls < STALLS; stalls += 1) {
+      for (let stalls = 0; stalls < (smoke ? STALLS.tryOut : STALLS.figure); stalls += 1) {
         process.kill(pid, "SIGSTOP");
         await clock.sleep(STALL_MS, signal);
         process.kill(pid, "SIGCONT");
@@ -84,7 +85,6 @@ export const hangs: Scenario = {
       const before = faults.length % 3 === 0 ? { before: stall } : {};
       faults.push(await hurt(stage, bench, { by: "SIGSTOP", ...before }));
     }
-    await stage.service.ready(step(signal));
     return {
       samples: { failover_hang_ms: msOf(faults) },
       values: { stalls_triggered: triggered },

@@ -44,8 +44,12 @@ export const firstSound: Scenario = {
     const { service } = await bench.stage();
     await service.ready(step(bench.signal));
     const { question, pauseMs } = saidOf(NEAR_QUESTION);
-    const eager = bench.wants("eager_reply_ms") ? await ask(bench, EAGER_NUMBER, question) : undefined;
-    const plain = bench.wants("after_pause_ms") ? await ask(bench, PLAIN_NUMBER, question) : undefined;
+    const askAt = (metric: string, number: string) =>
+      bench.wants(metric) ? ask(bench, number, question) : Promise.resolve(undefined);
+    const first = askAt("eager_reply_ms", EAGER_NUMBER);
+    // One after the other, where it is to be a figure.
+    if (!bench.smoke) await first;
+    const [eager, plain] = await Promise.all([first, askAt("after_pause_ms", PLAIN_NUMBER)]);
     return {
       samples: {
         ...(eager && { eager_reply_ms: eager.samples }),

@@ -30,6 +30,7 @@ async function memoryOf(inspector: Inspector, pid: number, { clock, signal, smok
 /** What a call leaves in the worker's memory when it is over. */
 export const leak: Scenario = {
   name: "leak",
+  alone: true,
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
     const { clock, signal } = bench;
@@ -48,7 +49,7 @@ export const leak: Scenario = {
       });
       await untilIdle(stage, bench);
     };
-    const [first, rest] = bench.smoke ? [2, 4] : [FIRST_CALLS, ALL_CALLS - FIRST_CALLS];
+    const [first, rest] = bench.smoke ? [1, 2] : [FIRST_CALLS, ALL_CALLS - FIRST_CALLS];
     await calls(first);
     const before = await memoryOf(inspector, pid, bench);
     bench.progress(`after ${first} calls: ${Math.round(before.heapKb)} kB used, ${before.rssKb} kB in RAM`);

@@ -11,6 +11,8 @@ import { frameGaps, frameLateness } from "./frames.ts";
 const STEPS = [20, 40, 60, 80, 100, 120, 140] as const;
 const SMOKE_STEPS = [2] as const;
 const HOLD_MS = 12_000;
+/** The last ones have been greeted. */
+const SETTLE_MS = 1500;
 const LATE_BELOW_MS = 20;
 const ARRIVALS_PER_S = 10;
 
@@ -51,9 +53,9 @@ async function coresOf(
 /** So many conversations at the same time, counted from when the last one was answered. */
 async function hold(stage: PbxStage, bench: Bench, calls: number): Promise<Load> {
   const { clock, signal } = bench;
-  const holdMs = bench.smoke ? 3000 : HOLD_MS;
+  const [holdMs, settleMs] = bench.smoke ? [800, 300] : [HOLD_MS, SETTLE_MS];
   const startMs = clock.now();
-  const measureMs = startMs + (calls * 1000) / ARRIVALS_PER_S + 1500;
+  const measureMs = startMs + (calls * 1000) / ARRIVALS_PER_S + settleMs;
   const [late, gaps, own]: [number[], number[], number[]] = [[], [], []];
   let greeted = 0;
   const one = async (index: number): Promise<void> => {
@@ -89,6 +91,7 @@ async function hold(stage: PbxStage, bench: Bench, calls: number): Promise<Load>
 /** More and more conversations at the same time, until the outgoing frames come late. */
 export const concurrent: Scenario = {
   name: "concurrent calls",
+  alone: true,
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
     await stage.service.ready(step(bench.signal));
@@ -144,6 +147,7 @@ async function arrive(
 /** The highest rate of new calls at which every caller is greeted within a second of dialling. */
 export const setup: Scenario = {
   name: "set-up",
+  alone: true,
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
     await stage.service.ready(step(bench.signal));

@@ -6,27 +6,40 @@ import { PROVIDERS_MS } from "../worker/latency.ts";
 import { pauseAfter } from "../worker/pause.ts";
 import { silence, utterance } from "../worker/utterance.ts";
 import { QUESTION } from "../worker/words.ts";
+import { silentAfter } from "./barge-in.ts";
 import { answeredMs, inCall, latenessOf, step } from "./call.ts";
 
 const TURNS_A_CALL = 5;
 const LISTEN_MS = 700;
 const FRAME_MS = 20;
 
+export interface Asked {
+  readonly overheadMs: readonly number[];
+  /** From the caller's first packet of each question to the agent's last one of the answer before. */
+  readonly bargeInMs: readonly number[];
+}
+
 /** One call: question after question, each over the answer before; from the last packet of each to the first of its answer. */
-async function askAll(leg: CallLeg, { signal, smoke }: Bench, { question, expectedMs }: Question): Promise<number[]> {
-  const found: number[] = [];
+export async function askAll(
+  leg: CallLeg,
+  { signal, smoke }: Bench,
+  { question, expectedMs }: Question,
+): Promise<Asked> {
+  const [overheadMs, bargeInMs]: [number[], number[]] = [[], []];
   let sinceMs = answeredMs(leg);
   for (let turn = 0; turn < (smoke ? 1 : TURNS_A_CALL); turn += 1) {
     await leg.heard.soundFor({ ms: LISTEN_MS, sinceMs, signal: step(signal) });
     const said = await leg.say(framesOf(question), { signal });
+    const silentMs = silentAfter(leg, said.firstSoundMs ?? 0);
+    if (silentMs !== undefined) bargeInMs.push(silentMs);
     sinceMs = said.lastSoundMs ?? leg.nowMs();
     const answerMs = await leg.heard.sound({ sinceMs, signal: step(signal) });
-    found.push(answerMs - (sinceMs - FRAME_MS) - expectedMs);
+    overheadMs.push(answerMs - (sinceMs - FRAME_MS) - expectedMs);
   }
-  return found;
+  return { overheadMs, bargeInMs };
 }
 
-interface Question {
+export interface Question {
   readonly question: Int16Array;
   readonly expectedMs: number;
 }
@@ -39,7 +52,7 @@ export function saidOf(text: string): { readonly question: Int16Array; readonly 
   return { question, pauseMs: pauseAfter(words, quiet, 8000) };
 }
 
-function questionOf(): Question {
+export function questionOf(): Question {
   const { question, pauseMs } = saidOf(QUESTION);
   return { question, expectedMs: pauseMs + PROVIDERS_MS };
 }
@@ -54,7 +67,7 @@ export const reply: Scenario = {
     const [samples, lateMs]: [number[], number[]] = [[], []];
     while (samples.length < bench.trials) {
       await inCall(phone, { number: CLOUD_NUMBER, signal: bench.signal }, async (leg) => {
-        samples.push(...(await askAll(leg, bench, question)));
+        samples.push(...(await askAll(leg, bench, question)).overheadMs);
         lateMs.push(...latenessOf(leg));
       });
     }

@@ -68,7 +68,7 @@ export class LoadCall {
     this.#frame += 1;
     if (frame) media.sendRaw(frame);
     this.#play(media, dueMs);
-    this.#follow(talking && this.#frame >= frames.length);
+    this.#follow(talking && this.#frame >= frames.length, dueMs);
   }
 
   #open(): WebsocketMedia | undefined {
@@ -122,12 +122,13 @@ export class LoadCall {
     this.#untilMs = nowMs + 600 + 1000 * this.#parts.random();
   }
 
-  #follow(saidAll: boolean): void {
+  /** The pause after the last words is counted in frames: from when the last one was due, should it have left late. */
+  #follow(saidAll: boolean, dueMs: number): void {
     const nowMs = this.#parts.now();
     if (saidAll) {
       this.#state = "waiting";
       this.#frame = 0;
-      this.#lastSpeechMs = nowMs;
+      this.#lastSpeechMs = dueMs;
       this.#timed = true;
       this.#untilMs = nowMs + UNANSWERED_MS;
     } else if (this.#state === "listening" && nowMs >= this.#untilMs) this.#talk(nowMs);

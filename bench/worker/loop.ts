@@ -1,6 +1,6 @@
 import type { Findings, Scenario } from "../metric.ts";
 import { type Block, blocksOf, selfTimes } from "./blocks.ts";
-import { orderOf, warmOrder } from "./worker.ts";
+import { orderOf, warmUp } from "./worker.ts";
 
 const CALLS = 50;
 const MEASURE_MS = 30_000;
@@ -14,11 +14,12 @@ const textOf = ({ ms, where }: Block): string =>
 /** What holds the event loop of a worker with 50 calls for longer than 5 ms: told one by one, by a CPU profile. */
 export const loop: Scenario = {
   name: "loop",
+  alone: true,
   async run(bench): Promise<Findings> {
     const bed = await bench.bed();
-    const [calls, ms] = bench.smoke ? [2, 1500] : [CALLS, MEASURE_MS];
+    const [calls, ms] = bench.smoke ? [2, 1000] : [CALLS, MEASURE_MS];
     const tryOut = { atOnce: bench.smoke };
-    await bed.warmUp(warmOrder(bench.smoke));
+    await warmUp(bed, bench);
     let blocks: Block[] = [];
     let dearest: ReturnType<typeof selfTimes> = [];
     const report = await bed.load(orderOf(calls, ms, tryOut), async () => {

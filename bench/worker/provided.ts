@@ -14,6 +14,27 @@ interface ProvidersUp {
   };
 }
 
+/** `watch`: account is kept anew from now on. `late`: how late it was since. */
+export interface ToProviders {
+  readonly type: "watch" | "late";
+}
+
+interface ProvidersLate {
+  readonly type: "late";
+  readonly p99Ms: number;
+}
+
+/** Watches how late the providers' own timers run, until it is asked: the 99th percentile, in ms. */
+export function watchProviders(child: ChildProcess, signal: AbortSignal): () => Promise<number> {
+  const tell = (message: ToProviders): void => void child.send(message);
+  tell({ type: "watch" });
+  return async () => {
+    const late = nextMessage<ProvidersLate, "late">(child, "late", signal);
+    tell({ type: "late" });
+    return (await late).p99Ms;
+  };
+}
+
 /** So many connections are enough for all replies of a load test that are spoken at the same time. */
 const VOICE_CONNECTIONS = 100;
 

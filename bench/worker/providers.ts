@@ -2,12 +2,14 @@
  * A process of its own: the providers' loopback servers, each with its fixed latency. The bench starts it and is told where
  * they listen.
  */
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { FakeDeepgram } from "../../test/fakes/providers/deepgram.ts";
 import { FakeElevenLabs } from "../../test/fakes/providers/elevenlabs-server.ts";
 import { FakeFlux } from "../../test/fakes/providers/flux.ts";
 import { FakeOpenAi } from "../../test/fakes/providers/openai-server.ts";
 import { Understanding } from "../../test/fakes/providers/understanding.ts";
 import { LATENCY, NEAR } from "./latency.ts";
+import type { ToProviders } from "./provided.ts";
 import { utterance } from "./utterance.ts";
 import { ANSWER, NEAR_ANSWER, NEAR_QUESTION, QUESTION } from "./words.ts";
 
@@ -15,21 +17,28 @@ const deepgram = await FakeDeepgram.start({
   apiKey: "bench",
   transcripts: [QUESTION],
   finalMs: LATENCY.stt,
-  // No words before the final ones: an answer would be prepared to them, and its latencies would hide behind one another.
-  partialMs: 0,
+  // No words before the final ones: an answer would be prepared to them, and its latencies would hide behind one another. It says all
+  // the same that it hears: one that says nothing to seconds of speech is taken for dead, and opened again.
+  partialMs: 500,
+  wordless: true,
 });
 const openai = new FakeOpenAi({ firstMs: LATENCY.llm });
-openai.answer = () => ({ text: ANSWER });
 await openai.listen();
-const elevenlabs = new FakeElevenLabs({ firstMs: LATENCY.tts });
+// What is spoken before anybody has asked anything is kept as sound, and nobody waits for it.
+const elevenlabs = new FakeElevenLabs();
 await elevenlabs.listen();
+openai.answer = () => {
+  elevenlabs.moods.set({ firstMs: LATENCY.tts });
+  return { text: ANSWER };
+};
 
 const near = {
   deepgram: await FakeDeepgram.start({
     apiKey: "bench",
     transcripts: [NEAR_QUESTION],
     finalMs: NEAR.stt,
-    partialMs: 200,
+    partialMs: 500,
+    wordless: true,
   }),
   flux: await FakeFlux.start({
     apiKey: "bench",
@@ -46,6 +55,13 @@ near.openai.answer = () => ({ text: NEAR_ANSWER });
 await near.openai.listen();
 await near.elevenlabs.listen();
 
+// How late these timers are is how late an answer was for no fault of the service's.
+const histogram = monitorEventLoopDelay({ resolution: 1 });
+histogram.enable();
+process.on("message", (asked: ToProviders) => {
+  if (asked.type === "late") process.send?.({ type: "late", p99Ms: histogram.percentile(99) / 1e6 });
+  histogram.reset();
+});
 process.on("disconnect", () => process.exit(0));
 process.send?.({
   type: "up",

@@ -10,6 +10,7 @@ import { PROVIDERS_MS } from "./latency.ts";
 import { pauseAfter } from "./pause.ts";
 import { cpuSeconds, rssKb } from "./process-usage.ts";
 import type { LoadOrder, LoadReport } from "./protocol.ts";
+import { watchProviders } from "./provided.ts";
 import { silence, utterance } from "./utterance.ts";
 import { QUESTION } from "./words.ts";
 
@@ -25,29 +26,35 @@ export function orderOf(calls: number, measureMs: number, { atOnce = false } = {
   return { calls, arrivals: ARRIVALS_PER_S, measureMs, expectedMs, to: CLOUD_NUMBER, wideband: true, atOnce };
 }
 
-export const warmOrder = (smoke: boolean): LoadOrder =>
-  smoke ? orderOf(1, 1000, { atOnce: true }) : orderOf(WARM_CALLS, WARM_MS);
+/** What is compiled and cached with the first calls is no call's; in a try-out it may be. */
+export async function warmUp({ warmUp: warm }: Bed, { smoke }: Bench): Promise<void> {
+  if (!smoke) await warm(orderOf(WARM_CALLS, WARM_MS));
+}
 
 interface Measured {
   readonly report: LoadReport;
   readonly cores: number;
   readonly rssKb: number;
   readonly lagMs: readonly number[];
+  /** How late the providers' timers were, at p99. */
+  readonly providersMs: number;
 }
 
 async function measure(bed: Bed, bench: Bench, order: LoadOrder): Promise<Measured> {
   let cpu = 0;
   let [startMs, rss] = [0, 0];
   let lagMs: readonly number[] = [];
+  let providersMs = 0;
   const report = await bed.load(order, async () => {
     const stop = await watchLag(bed.inspector);
+    const late = watchProviders(bed.providers, bench.signal);
     [cpu, startMs] = [cpuSeconds(bed.pid), bench.clock.now()];
     await bench.clock.sleep(order.measureMs - 300, bench.signal);
     cpu = (cpuSeconds(bed.pid) - cpu) / ((bench.clock.now() - startMs) / 1000);
     rss = rssKb(bed.pid);
-    lagMs = await stop();
+    [lagMs, providersMs] = await Promise.all([stop(), late()]);
   });
-  return { report, cores: cpu, rssKb: rss, lagMs };
+  return { report, cores: cpu, rssKb: rss, lagMs, providersMs };
 }
 
 const textOf = ({ calls, greeted, turns, unanswered, bargeInMs }: LoadReport): string =>
@@ -56,14 +63,16 @@ const textOf = ({ calls, greeted, turns, unanswered, bargeInMs }: LoadReport): s
 /** 100 calls at the same time, all of them talking over the agent all the time. */
 export const worker: Scenario = {
   name: "worker",
+  alone: true,
   async run(bench): Promise<Findings> {
     const bed = await bench.bed();
-    const [calls, ms] = bench.smoke ? [3, 6000] : [CALLS, MEASURE_MS];
+    const [calls, ms] = bench.smoke ? [3, 5000] : [CALLS, MEASURE_MS];
     const tryOut = { atOnce: bench.smoke };
-    await bed.warmUp(warmOrder(bench.smoke));
+    await warmUp(bed, bench);
     await bed.inspector.collectGarbage();
     const idleKb = rssKb(bed.pid);
-    const { report, cores, rssKb: busyKb, lagMs } = await measure(bed, bench, orderOf(calls, ms, tryOut));
+    const order = orderOf(calls, ms, tryOut);
+    const { report, cores, rssKb: busyKb, lagMs, providersMs } = await measure(bed, bench, order);
     if (report.greeted < calls || report.unanswered > 0) bench.progress(textOf(report));
     return {
       samples: {
@@ -74,6 +83,7 @@ export const worker: Scenario = {
       values: { worker_cpu_cores: cores, worker_rss_kb_per_call: (busyKb - idleKb) / calls },
       notes: [
         textOf(report),
+        `taken off: ${order.expectedMs - PROVIDERS_MS} ms in which voice activity makes sure of the pause, ${PROVIDERS_MS} ms of the providers, whose timers were late by ${providersMs.toFixed(1)} ms at p99`,
         `${Math.round(idleKb / 1024)} MB in RAM without calls, ${Math.round(busyKb / 1024)} MB with them; frames late by ${percentile(report.frameLateMs, 0.95)} ms at p95; generator late by ${percentile(report.ownLateMs, 0.99).toFixed(1)} ms at p99`,
       ],
       lateMs: report.ownLateMs,
@@ -93,6 +103,7 @@ const pin = (pid: number | undefined, cores: string): Promise<unknown> =>
 /** More and more calls on one core, the generator and the providers on the others. */
 export const capacity: Scenario = {
   name: "calls a core",
+  alone: true,
   async run(bench): Promise<Findings> {
     const bed = await bench.bed();
     const notes: string[] = [];
@@ -101,10 +112,10 @@ export const capacity: Scenario = {
     if (last > 0) await Promise.all([pin(bed.pid, "0"), ...others.map((pid) => pin(pid, `1-${last}`))]);
     else notes.push("one core only: worker, generator and providers share it");
     const tryOut = { atOnce: bench.smoke };
-    await bed.warmUp(warmOrder(bench.smoke));
+    await warmUp(bed, bench);
     let [best, own]: [number, readonly number[]] = [0, []];
     for (const calls of bench.smoke ? [2] : STEPS) {
-      const { report, cores, lagMs } = await measure(bed, bench, orderOf(calls, bench.smoke ? 1500 : STEP_MS, tryOut));
+      const { report, cores, lagMs } = await measure(bed, bench, orderOf(calls, bench.smoke ? 700 : STEP_MS, tryOut));
       const lateMs = percentile(report.frameLateMs, 0.95);
       const text = `${textOf(report)}; frames late by ${lateMs.toFixed(1)} ms at p95, overhead p95 ${percentile(report.overheadMs, 0.95).toFixed(1)} ms, barge-in p95 ${percentile(report.bargeInMs, 0.95).toFixed(0)} ms, ${cores.toFixed(2)} cores, loop late by ${percentile(lagMs, 0.99).toFixed(1)} ms at p99, generator by ${percentile(report.ownLateMs, 0.99).toFixed(1)} ms`;
       notes.push(text);

@@ -3,6 +3,8 @@ import { FRAME_MS, type Frame, type SampleRate, samplesPerFrame } from "./frame.
 
 // Callers with silence suppression send nothing between words; voice activity must see the end of a word all the same.
 const SILENT_AFTER_MS = 40;
+// A look that comes so late says that this process was held up: what the caller sent meanwhile is there and not read yet.
+const LATE_LOOK_MS = 2 * FRAME_MS;
 // Phones pack up to 60 ms; what is longer is no packet of a call.
 const MAX_PACKET_MS = 200;
 
@@ -16,6 +18,7 @@ export class Uplink {
   #listener: (frame: Frame) => void = () => {};
   #filled = 0;
   #lastMs: number;
+  #lookedMs: number;
   #refused = 0;
   #inserted = 0;
 
@@ -25,7 +28,7 @@ export class Uplink {
     this.#frame = { pcm, rate };
     this.#bytes = new Uint8Array(pcm.buffer);
     this.#silence = { pcm: new Int16Array(pcm.length), rate };
-    this.#lastMs = clock.now();
+    this.#lastMs = this.#lookedMs = clock.now();
     this.#timer = clock.every(FRAME_MS, () => this.#look());
   }
 
@@ -67,7 +70,10 @@ export class Uplink {
   }
 
   #look(): void {
-    if (this.#clock.now() - this.#lastMs < SILENT_AFTER_MS) return;
+    const nowMs = this.#clock.now();
+    const late = nowMs - this.#lookedMs >= LATE_LOOK_MS;
+    this.#lookedMs = nowMs;
+    if (late || nowMs - this.#lastMs < SILENT_AFTER_MS) return;
     this.#inserted++;
     if (this.#filled === 0) {
       this.#listener(this.#silence);

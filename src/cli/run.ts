@@ -28,6 +28,12 @@ Examples:
   sidetone run --config /etc/sidetone/sidetone.yaml
 ${EXIT_HELP}`;
 
+/**
+ * For a worker's Node, before what was said to ours: less room for what is new and one thread that collects garbage. A worker that is smaller
+ * is also taken apart sooner when it is killed, and its callers are in the menu by then. Figures: decision 0060.
+ */
+const LEAN = ["--max-semi-space-size=16", "--v8-pool-size=1"];
+
 export function addRunCommand(program: Command): void {
   program
     .command("run")
@@ -59,7 +65,7 @@ async function run(file: string): Promise<number> {
   });
   for (const warning of config.warnings) log.warn({ ...warning }, "a warning about the configuration");
   const dir = workersFolder(config);
-  const args = [...process.execArgv, process.argv[1] ?? "", "worker", "--config", file];
+  const args = [...LEAN, ...process.execArgv, process.argv[1] ?? "", "worker", "--config", file];
   return await supervise({
     settings: settingsOf(config),
     start: ({ slot, restarts, build, heartbeatMs }) =>
@@ -68,6 +74,8 @@ async function run(file: string): Promise<number> {
         env: {
           // A worker that is started again after a fault reads what the first one has compiled: it is there sooner, and smaller.
           NODE_COMPILE_CACHE: join(config.cacheDir, "compiled"),
+          // Each of its threads would otherwise keep memory of its own for what it may ask for next.
+          MALLOC_ARENA_MAX: "2",
           ...process.env,
           SIDETONE_WORKER: String(slot),
           SIDETONE_BUILD: build,

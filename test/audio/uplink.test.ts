@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Uplink } from "../../src/audio/uplink.ts";
+import type { Clock } from "../../src/base/clock.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
 const bytes = (samples: number[]): Uint8Array => new Uint8Array(Int16Array.from(samples).buffer);
@@ -60,5 +61,30 @@ test("bytes that lie at an odd place are samples too", () => {
   odd.set(bytes(new Array(160).fill(-3)), 1);
   uplink.push(odd.subarray(1));
   expect(frames).toEqual([new Array(160).fill(-3)]);
+  uplink.close();
+});
+
+test("a process that was held up puts no silence between words that wait to be read", async () => {
+  const virtual = new VirtualClock();
+  let heldUpMs = 0;
+  const clock: Clock = {
+    now: () => virtual.now() + heldUpMs,
+    wall: () => virtual.wall(),
+    after: (ms, run) => virtual.after(ms, run),
+    every: (ms, run) => virtual.every(ms, run),
+    sleep: (ms, signal) => virtual.sleep(ms, signal),
+  };
+  const uplink = new Uplink({ clock, rate: 8000 });
+  const frames = listenTo(uplink);
+  uplink.push(bytes(new Array(160).fill(5)));
+  await virtual.advance(19);
+  heldUpMs = 60;
+  await virtual.advance(1);
+  expect(frames).toHaveLength(1);
+  uplink.push(bytes(new Array(160).fill(6)));
+  await virtual.advance(39);
+  expect(frames).toHaveLength(2);
+  await virtual.advance(1);
+  expect(frames[2]).toEqual(new Array(160).fill(0));
   uplink.close();
 });

@@ -7,7 +7,10 @@ const ready = inject("asterisk") && inject("pocketsphinx");
 // One trial of each: that they run, that they measure what can be, and that nothing else stands on standard output.
 describe.skipIf(!ready)("the bench through the real Asterisk", () => {
   test("measures every figure in one run", { timeout: 300_000 }, async () => {
-    const names = metrics.map(({ name }) => name).filter((name) => !/^(worker|loop|provider)_/.test(name));
+    // Of the poor networks one: the others differ in a number.
+    const names = metrics
+      .map(({ name }) => name)
+      .filter((name) => !/^(worker|loop|provider)_/.test(name) && !/^network_(?!loss_3_)/.test(name));
     const printed = await runBenchCommand("--json", "--trials", "1", "--only", names.join(","));
     expect(printed.stderr).toContain("TRY-OUT");
     expect(printed.status, printed.stderr).toBe(0);
@@ -15,7 +18,9 @@ describe.skipIf(!ready)("the bench through the real Asterisk", () => {
     expect([...figures.keys()]).toEqual(names);
     expect(figures.get("greeting_ms")).toMatchObject({ n: 1 });
     expect(figures.get("greeting_ms")?.max).toBeLessThan(3000);
-    expect(Math.abs(figures.get("reply_overhead_ms")?.p50 ?? Number.NaN)).toBeLessThan(300);
+    // Much below nothing is a bench that takes off what was never waited for.
+    expect(figures.get("reply_overhead_ms")?.p50).toBeGreaterThan(-70);
+    expect(figures.get("reply_overhead_ms")?.p50).toBeLessThan(2000);
     expect(figures.get("eager_reply_ms")?.p50).toBeGreaterThan(100);
     expect(figures.get("eager_reply_ms")?.p50).toBeLessThan(1000);
     expect(figures.get("after_pause_ms")?.p50).toBeLessThan(1000);
@@ -23,7 +28,10 @@ describe.skipIf(!ready)("the bench through the real Asterisk", () => {
     expect(figures.get("failover_kill_ms")?.max).toBeLessThan(2000);
     // A supervisor that did not kill it would not be noticed for as long as this.
     expect(figures.get("failover_hang_ms")?.p50).toBeGreaterThan(300);
-    expect(figures.get("failover_hang_ms")?.max).toBeLessThan(3000);
+    expect(figures.get("failover_hang_ms")?.max).toBeLessThan(5000);
+    expect(figures.get("network_loss_3_reply_ms")?.n).toBeGreaterThan(0);
+    expect(figures.get("network_loss_3_words")?.value).toBeLessThanOrEqual(1);
+    expect(figures.get("soak_left_over")).toEqual({ value: 0 });
     expect(figures.get("calls_lost")).toEqual({ value: 0 });
     expect(figures.get("stalls_triggered")).toEqual({ value: 0 });
     // 0: a busy machine did not carry even two, which is its business.

@@ -12,8 +12,9 @@ test("the bench of the worker alone measures all of its figures", { timeout: 300
   expect([...figures.keys()].sort()).toEqual([...names].sort());
   const overhead = figures.get("worker_overhead_ms");
   expect(overhead?.n).toBeGreaterThan(0);
-  // A tenth of a second more or less is a busy machine; more is a bench that takes off what it should not.
-  expect(Math.abs(overhead?.p50 ?? Number.NaN)).toBeLessThan(150);
+  // Much below nothing is a bench that takes off what was never waited for.
+  expect(overhead?.p50).toBeGreaterThan(-70);
+  expect(overhead?.p50).toBeLessThan(2000);
   expect(figures.get("worker_barge_in_ms")?.n).toBeGreaterThan(0);
   expect(figures.get("worker_cpu_cores")?.value).toBeGreaterThan(0);
   // 0: a busy machine did not carry even two, which is its business.

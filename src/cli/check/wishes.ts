@@ -35,10 +35,7 @@ function askedOf(
 ): Pick<Wish, "language" | "voice" | "hints"> {
   if (stage === "tts") return { language, voice: voiceFor(name, { voice, voices, first }), hints: [] };
   if (stage === "stt")
-    return {
-      ...{ language, voice: "" },
-      hints: [...keywords, ...(script === undefined ? [] : hintsOf(script as Script, language))],
-    };
+    return { language, voice: "", hints: [...keywords, ...(script === undefined ? [] : hintsOf(script as Script))] };
   if (stage === "speech") return { language, voice: voices[name] ?? "", hints: [] };
   return { language: "", voice: "", hints: [] };
 }

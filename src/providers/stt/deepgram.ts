@@ -27,9 +27,9 @@ const schema = z.strictObject({
 
 // Each piece is a write to a socket, and those are the dearest thing that a worker with many calls does (`bench --only loop_blocks`).
 // What is still held goes out before `Finalize`: final words are not later for it.
-const BATCH_MS = 80;
+const BATCH_MS = 120;
 // Nobody waits for what is understood of silence.
-const QUIET_BATCH_MS = 240;
+const QUIET_BATCH_MS = 480;
 
 /** Deepgram's Nova models, streaming, through Deepgram's SDK. */
 export const deepgram: ProviderModule<"stt", typeof schema> = {

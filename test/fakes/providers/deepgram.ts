@@ -11,6 +11,8 @@ export interface FakeDeepgramOptions extends UnderstandingOptions, FakeServerOpt
   readonly finalMs?: number;
   /** An interim result after so much sound. 0: none. */
   readonly partialMs?: number;
+  /** Interim results have no words in them: the server says that it hears, and the words come with the final ones. */
+  readonly wordless?: boolean;
   readonly clock?: Clock;
 }
 
@@ -21,13 +23,20 @@ export interface FakeDeepgramOptions extends UnderstandingOptions, FakeServerOpt
  */
 export class FakeDeepgram {
   readonly #server: FakeServer;
-  readonly #options: Required<Pick<FakeDeepgramOptions, "apiKey" | "finalMs" | "partialMs" | "clock">> &
+  readonly #options: Required<Pick<FakeDeepgramOptions, "apiKey" | "finalMs" | "partialMs" | "wordless" | "clock">> &
     FakeDeepgramOptions;
   /** Control messages that came, by their type. */
   readonly controls: string[] = [];
 
   private constructor(options: FakeDeepgramOptions) {
-    this.#options = { apiKey: "secret-of-deepgram", finalMs: 20, partialMs: 200, clock: systemClock, ...options };
+    this.#options = {
+      apiKey: "secret-of-deepgram",
+      finalMs: 20,
+      partialMs: 200,
+      wordless: false,
+      clock: systemClock,
+      ...options,
+    };
     this.#server = new FakeServer(options, (socket, request) => this.#accept(socket, request));
     this.#server.refusal = (request) => this.#refusal(request);
   }
@@ -72,7 +81,7 @@ export class FakeDeepgram {
 }
 
 interface SessionOptions
-  extends Required<Pick<FakeDeepgramOptions, "finalMs" | "partialMs" | "clock">>,
+  extends Required<Pick<FakeDeepgramOptions, "finalMs" | "partialMs" | "wordless" | "clock">>,
     UnderstandingOptions {
   readonly fault: () => FakeServer["fault"];
   readonly controls: string[];
@@ -118,10 +127,10 @@ class NovaSession {
     if (this.#mulaw) ulaw.decode(bytes, pcm);
     else new Uint8Array(pcm.buffer).set(bytes);
     this.#understanding.push(pcm);
-    const { partialMs } = this.#options;
+    const { partialMs, wordless } = this.#options;
     if (partialMs === 0 || this.#understanding.atMs < this.#partialAtMs + partialMs) return;
     this.#partialAtMs = this.#understanding.atMs;
-    const { words } = this.#understanding;
+    const words = wordless ? "" : this.#understanding.words;
     this.#send({ text: words, startMs: this.#segmentMs, endMs: this.#understanding.atMs }, {});
     if (words === "") return;
     if (this.#options.fault() === "close") this.#socket.close(1011, "NET-0000");
