@@ -80,14 +80,14 @@ async function measure(
   sounds: readonly (readonly [wanted: string | undefined, text: string, pcm: Int16Array])[],
 ) {
   const over = new AbortController();
-  const hearing = stt.open({ rate: 8000, language: "en", hints: hintsOf(script), signal: over.signal });
+  const hearing = stt.open({ rate: 8000, language: "en", hints: hintsOf(script, "en"), signal: over.signal });
   const transcripts = hearing.transcripts[Symbol.asyncIterator]();
   const took: number[] = [];
   let right = 0;
   for (const [wanted, text, pcm] of sounds) {
     const heard = await hear(hearing, transcripts, pcm);
     took.push(heard.tookMs);
-    const found = name.startsWith("digits") ? digitsOf(heard.text) : match(heard.text)?.intent.name;
+    const found = name.startsWith("digits") ? digitsOf(heard.text, "en") : match(heard.text)?.intent.name;
     if (found === wanted) right++;
     else if (options.wrong)
       print(`  ${wanted ?? "nothing"}: "${text}" was heard as "${heard.text}": ${found ?? "nothing"}`);

@@ -1,8 +1,11 @@
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
 import { Command } from "commander";
 import { messageOf } from "./base/errors.ts";
 import { version } from "./cli/about.ts";
 import { CommandError, EXIT, EXIT_HELP } from "./cli/exit.ts";
 import { ConfigError } from "./config/fault.ts";
+import { folderFor } from "./config/folders.ts";
 
 interface Entry {
   readonly name: string;
@@ -96,6 +99,9 @@ Examples:
 ${EXIT_HELP}
 
 "sidetone <command> --help" says more.`;
+
+// The second time, a command is there in half the time.
+enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(folderFor("cache", process.env), "compiled"));
 
 const program = new Command("sidetone")
   .description("Voice agents beside the Asterisk or FreeSWITCH that is already there.")

@@ -21,7 +21,7 @@ import { Opening } from "./service/opening.ts";
 import { openPrivately, peersOf } from "./service/private-server.ts";
 import { openRecordings } from "./service/recordings.ts";
 import { Courier } from "./service/webhooks/courier.ts";
-import { JournalFolder } from "./store/journal-folder.ts";
+import { openJournal } from "./store/open-journal.ts";
 import { openRecords, type Records } from "./store/records.ts";
 
 export interface ServiceParts {
@@ -105,8 +105,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   const live = createLiveCalls({ clock });
   const context = { context: { clock, log, cacheDir: config.cacheDir }, log, metrics, hintsOf: parts.hintsOf };
   let generation: Generation = createGeneration(config, context);
-  const { dir, fsync, secret } = config.journal;
-  const journal = new JournalFolder({ dir, fsync, secret, clock, log, onFailure: () => metrics.journalFailures.inc() });
+  const journal = await openJournal(config.journal, { clock, log, onFailure: () => metrics.journalFailures.inc() });
   const opening = new Opening({ clock, log, metrics, stateDir: config.stateDir, config: () => generation.config });
   const briefs = new Briefs({ dir: join(config.stateDir, "briefs"), clock, log });
   const callers = new Callers({ clock, log, tell: (caller) => crew?.tellCaller(caller) });

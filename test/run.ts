@@ -8,7 +8,10 @@ const root = resolve(import.meta.dirname, "..");
 const report = join(tmpdir(), `sidetone-test-${process.pid}.json`);
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)];
-const child: ChildProcess = spawn(process.execPath, [vitest, ...args], { stdio: "inherit", cwd: root });
+// The suite starts some hundred processes, of few programs: what one has compiled, the next one reads.
+const NODE_COMPILE_CACHE = join(root, "node_modules", ".cache", "compiled");
+const env = { NODE_COMPILE_CACHE, ...process.env };
+const child: ChildProcess = spawn(process.execPath, [vitest, ...args], { stdio: "inherit", cwd: root, env });
 
 const passOn = (signal: NodeJS.Signals) => child.kill(signal);
 process.on("SIGINT", passOn);

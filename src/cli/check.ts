@@ -9,6 +9,7 @@ import { ConfigError, formatFault } from "../config/fault.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
 import { engines } from "../engines/index.ts";
 import { type Finding, finding, findingLine } from "./check/finding.ts";
+import { checkJournal } from "./check/journal.ts";
 import { checkOverrides } from "./check/overrides.ts";
 import { checkPrompts } from "./check/prompt.ts";
 import { checkProviders } from "./check/providers.ts";
@@ -66,6 +67,7 @@ async function check(asked: string | undefined): Promise<Finding[]> {
     ...checkPrompts(config),
     ...checkOverrides(config),
     ...(await checkSurroundings(config)),
+    ...(await checkJournal(config)),
     ...(await checkRecording(config)),
     ...(await checkProviders(config, systemClock)),
     ...(await checkTurnModel(config, systemClock)),

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
+import { sentenceOf } from "../base/errors.ts";
 import { callerNumber, plainNumber } from "../call/number.ts";
 import { catalogue } from "../config/catalogue.ts";
 import type { Config } from "../config/config.ts";
@@ -8,13 +9,14 @@ import { databaseFile, openDatabase, openReading } from "../store/database.ts";
 import { type Erased, eraseNumber } from "../store/erase.ts";
 import { type ErasedJournals, eraseJournals } from "../store/erase-journals.ts";
 import { eraseMemories } from "../store/memories.ts";
+import { journalPlace } from "../store/open-journal.ts";
 import { storeError } from "./cdr.ts";
 import { CommandError, EXIT, EXIT_HELP } from "./exit.ts";
 import { configOption } from "./run.ts";
 
 const HELP = `
-Removes the records of all calls with this number, with their words, their JSON lines and their recordings, and says what
-it removed. The number is compared as a whole: "+49 30 123" and "004930123" are the same one. There is no way back.
+Removes the records of all calls with this number, with their words, their JSON lines and their recordings, and what is
+remembered of the caller for the next call, and says what it removed. The number is compared as a whole: "+49 30 123" and "004930123" are the same one. There is no way back.
 
 Examples:
   sidetone erase --number +4930123456
@@ -44,11 +46,24 @@ async function erase({ number, json = false, config: file }: Options): Promise<n
   if (!/\w/.test(plainNumber(number))) throw new CommandError("--number wants a number.", EXIT.usage);
   const config = loadConfig(findConfigFile(file), { catalogue, env: process.env });
   const erased = await eraseIn(config, number);
-  const journals = await eraseJournals(config.journal, { number, nowMs: systemClock.wall(), up: erased.up > 0 });
+  const journals = await journalsErased(config, number, erased.up > 0);
   process.stdout.write(
     json ? `${JSON.stringify({ ...erased, journals })}\n` : erasedText(erased, number) + journalsText(journals),
   );
   return erased.failed.length > 0 || erased.up > 0 ? EXIT.fault : EXIT.fine;
+}
+
+async function journalsErased({ journal }: Config, number: string, up: boolean): Promise<ErasedJournals> {
+  const { dir, disk } = await journalPlace(journal, systemClock);
+  const { secret } = journal;
+  try {
+    await disk.ready?.();
+    return await eraseJournals({ dir, disk, secret }, { number, nowMs: systemClock.wall(), up });
+  } catch (error) {
+    throw new CommandError(`The records are erased; the journals are not: ${sentenceOf(error)}`);
+  } finally {
+    await disk.close?.();
+  }
 }
 
 async function eraseIn({ records: { dir }, memory }: Config, number: string): Promise<Erased & { memories: number }> {

@@ -9,17 +9,20 @@ import { openVoice, type Voice } from "./voice.ts";
 const HELP = `
 With --prompts every prompt is written at 8 kHz (<file>.wav) and at 16 kHz for wideband callers (<file>.sln16 for Asterisk;
 FreeSWITCH finds either in the folders 8000 and 16000).
-Each takes whichever suits the call. The voice is the default agent's, where there is a configuration.
+Each takes whichever suits the call. The voice is the default agent's, where there is a configuration; with --language the one
+that it has for that language.
 
 Examples:
   sidetone say "Good morning." --out hello.wav
   sidetone say "Good morning." --voice rms > hello.wav
+  sidetone say "Guten Morgen." --language de --out hallo.wav
   sidetone say --prompts deploy/prompts/en.yaml --out /var/lib/sidetone/sounds
 ${EXIT_HELP}`;
 
 interface SayOptions {
   readonly voice?: string;
   readonly provider?: string;
+  readonly language?: string;
   readonly out?: string;
   readonly prompts?: string;
   readonly rate: string;
@@ -31,6 +34,7 @@ export function addSayCommand(program: Command): void {
     .command("say")
     .description("speak a text, or make the prompts of the menu")
     .argument("[text]", "what to say")
+    .option("--language <tag>", "the text's language, such as de or fr-CH (default: the default agent's)")
     .option("--voice <name>", "a voice of the provider (default: the default agent's)")
     .option("--provider <name>", "a text-to-speech provider of the configuration (default: the default agent's)")
     .option("-o, --out <path>", "the WAV file; with --prompts the folder")

@@ -7,6 +7,7 @@ import { ConfigError, type Fault } from "./fault.ts";
 import { disk, type Files, whyUnreadable } from "./files.ts";
 import { folderFor } from "./folders.ts";
 import { faultsOf, valueAt } from "./issues.ts";
+import { valkeyIn } from "./journal.ts";
 import { checkHours, readHours } from "./load-hours.ts";
 import { nearest } from "./nearest.ts";
 import { configureProviders } from "./provider-blocks.ts";
@@ -104,6 +105,7 @@ export function loadConfig(
     journal: {
       ...settings.journal,
       dir: settings.journal.dir ? resolve(folder, settings.journal.dir) : join(stateDir, "journal"),
+      ...(settings.journal.valkey && { valkey: valkeyIn(settings.journal.valkey, folder) }),
     },
     ...(settings.memory && { memory: settings.memory }),
     recording: {

@@ -3,6 +3,7 @@ import { whyNoPattern } from "../call/recording-path.ts";
 import { toolSchema } from "../providers/tools/schema.ts";
 import { collectorsSchema, humanSchema } from "./collectors.ts";
 import { hoursSchema } from "./hours.ts";
+import { journalSchema } from "./journal.ts";
 import { languagesSchema } from "./languages.ts";
 import { nameOf, targetOf, text, whole } from "./names.ts";
 import { outcomeSchema, webhooksSchema } from "./outcome.ts";
@@ -128,26 +129,6 @@ const memory = z.strictObject({
     .regex(/^\d{0,2}$/)
     .describe("What such a number begins with, and what is left out then.")
     .default("0"),
-});
-
-/** Another worker goes on with a call by it; see docs/operating.md. */
-const journal = z.strictObject({
-  dir: text(
-    "Where the calls that are up are written down. All workers that are to go on with each other's calls have the same folder. Default: `journal` in stateDir.",
-    1024,
-  ).optional(),
-  fsync: z
-    .enum(["never", "turn", "always"])
-    .describe(
-      "When the disk is made to have it. `never` is enough for a worker that is killed; the others are for a host that loses its power.",
-    )
-    .default("never"),
-  secret: z
-    .string()
-    .min(16)
-    .max(1024)
-    .describe("Seals every line (AES-256-GCM). The same for all workers; 16 characters at least.")
-    .optional(),
 });
 
 /** By the PBX; see docs/recording.md. */
@@ -293,7 +274,7 @@ export function serviceSchema(engines: EngineSchemas) {
     supervisor: supervisor.describe("The parent process that watches the workers.").prefault({}),
     log: log.describe("Where something is said about the work.").prefault({}),
     records: records.describe("The call records. See docs/records.md.").prefault({}),
-    journal: journal
+    journal: journalSchema
       .describe("What is written down of the calls that are up, for the worker that goes on when one dies.")
       .prefault({}),
     memory: memory

@@ -59,7 +59,7 @@ export interface GenerationOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   /** What callers are expected to say, out of an agent's script. */
-  readonly hintsOf: (script: unknown) => readonly string[];
+  readonly hintsOf: (script: unknown, language: string) => readonly string[];
 }
 
 export function createGeneration(config: Config, { context, log, metrics, hintsOf }: GenerationOptions): Generation {
@@ -69,7 +69,7 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
   const toolbox = new Toolbox({ tools: config.tools, used, clock: context.clock, log });
   const prepared = new AbortController();
   const staffed = (settings: AgentConfig): Pick<StaffedAgent, "agent" | "closed" | "filler" | "forCall"> => {
-    const scripted = settings.script === undefined ? [] : hintsOf(settings.script);
+    const scripted = settings.script === undefined ? [] : hintsOf(settings.script, settings.language);
     const hints = [...new Set([...settings.keywords, ...scripted])];
     const agent = agentOf(settings, hints, config.ladder, config.people);
     const closed = closedAgent(agent, settings);

@@ -100,7 +100,7 @@ export class Staff {
     const key = `${module.stage} ${name}${own ? ` ${settings.name} ${settings.language}` : ""}`;
     const existing = this.#made.get(key);
     if (existing) return existing;
-    const given = own ? { ...(options as object), script: settings.script } : options;
+    const given = own ? { ...(options as object), script: settings.script, language: settings.language } : options;
     const made = {
       provider: module.create(given, { ...this.#context, name }),
       breaker: this.#breaker(this.#context.clock),

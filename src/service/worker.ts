@@ -106,7 +106,7 @@ class WorkerLife {
       const service = await startService(config, {
         ...{ clock: systemClock, log, logSink, version },
         createEngine: (name, options, context) => engineOf(name).create(options as never, context),
-        hintsOf: (script) => hintsOf(script as Script),
+        hintsOf: (script, language) => hintsOf(script as Script, language),
         portCanWait: restarts > 0,
         ...(dir !== "" && {
           crew: {

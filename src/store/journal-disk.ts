@@ -11,6 +11,10 @@ export interface DiskFile {
 
 /** What a journal asks of a disk. */
 export interface JournalDisk {
+  /** How many files may be written at once. Default: one. */
+  readonly lanes?: number;
+  /** What is old it removes by itself. */
+  readonly expires?: boolean;
   makeFolder(dir: string): Promise<void>;
   /** Makes it, for the service's user alone. Undefined: there is one of this name already, and somebody else has made it. */
   create(path: string): Promise<DiskFile | undefined>;
@@ -22,6 +26,9 @@ export interface JournalDisk {
   list(dir: string): Promise<string[]>;
   /** Milliseconds since 1970; undefined: there is none. */
   changedAt(path: string): Promise<number | undefined>;
+  /** For whoever does nothing but with it: resolves when it answers, rejects when it does not. */
+  ready?(): Promise<void>;
+  close?(): Promise<void>;
 }
 
 async function unless<T>(code: string, work: Promise<T>): Promise<T | undefined> {

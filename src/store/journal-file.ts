@@ -116,9 +116,10 @@ export class JournalFile implements CourseWriter {
       this.#kept();
       return;
     }
-    const [lines, sync] = [this.#waiting, this.#sync];
-    if (lines.length === 0) return this.#parked();
+    if (this.#waiting.length === 0) return this.#parked();
     this.#handle ??= await this.#create();
+    // More of them may come while the disk is at work: these are a copy.
+    const [lines, sync] = [[...this.#waiting], this.#sync];
     const text = Buffer.from(lines.join(""));
     // A disk that was full may have taken half a line: written again, in the same place.
     if ((await this.#handle.write(text, this.#bytes)) < text.length)
@@ -128,7 +129,7 @@ export class JournalFile implements CourseWriter {
     this.#waitingBytes -= text.length;
     if (sync) {
       this.#sync = false;
-      await this.#handle.sync();
+      await this.#handle?.sync();
     }
     if (this.#waiting.length === 0) this.#kept();
     await this.#parked();
@@ -144,10 +145,13 @@ export class JournalFile implements CourseWriter {
     for (const keeper of [...this.#keepers]) keeper();
   }
 
+  /** In as few turns of the disk as can be: a worker that dies before the first line is written leaves a call of which nothing is known. */
   async #create(): Promise<DiskFile> {
     // The dialplan lends a call that it got back as a new one: what was written of the one before is over.
     const { disk, path, stale } = this.#options;
-    for (const file of [path, ...stale]) await disk.remove(file);
+    const [made] = await Promise.all([disk.create(path), ...stale.map((file) => disk.remove(file))]);
+    if (made) return made;
+    await disk.remove(path);
     const handle = await disk.create(path);
     if (!handle) throw Object.assign(new Error("somebody else writes this journal"), { code: "EEXIST" });
     return handle;

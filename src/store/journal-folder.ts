@@ -52,6 +52,9 @@ export class JournalFolder implements CallJournal {
     this.#disk = options.disk ?? realDisk;
     this.#lines = new JournalLines(options.secret);
     this.#expiry = expireRegularly(options, () => void this.removeStale().catch((error) => this.#failed(error)));
+    // The first call finds it there. What is wrong with it is told by whoever writes.
+    this.#made = this.#disk.makeFolder(options.dir);
+    this.#made.catch(() => {});
   }
 
   begin(call: JournalledCall, agent: string): CourseWriter {
@@ -76,6 +79,7 @@ export class JournalFolder implements CallJournal {
   /** Removes what nobody will go on with. */
   async removeStale(): Promise<void> {
     const { dir, clock } = this.#options;
+    if (this.#disk.expires) return;
     for (const name of await journalsIn(dir, this.#disk)) {
       const file = join(dir, name);
       const changedAt = (await this.#disk.changedAt(file)) ?? Number.POSITIVE_INFINITY;
@@ -94,6 +98,7 @@ export class JournalFolder implements CallJournal {
     );
     for (const file of this.#open) await file.close().catch((error: unknown) => this.#failed(error));
     this.#open.clear();
+    await this.#disk.close?.();
   }
 
   /** What the disk does not say in time is not known. */
@@ -110,7 +115,8 @@ export class JournalFolder implements CallJournal {
   async #claim(call: JournalledCall): Promise<Claim> {
     const [first, second] = this.#pathsOf(call);
     const text = await this.#disk.read(first);
-    if (text === undefined) return { type: "none" };
+    // Whoever began it died before its first line was whole: as good as none.
+    if (text === undefined || !text.includes("\n")) return { type: "none" };
     const handle = await this.#disk.create(second);
     if (!handle) return { type: "refused" };
     const read = this.#lines.read(text, nameIn(first));
@@ -174,25 +180,34 @@ export class JournalFolder implements CallJournal {
     });
   }
 
-  /** One after the other: a disk that hangs holds up one of the process's few threads for files, and no more. */
+  /** One after the other: a disk that hangs holds up one of the process's few threads for files, and no more. A server takes more at once. */
   async #work(): Promise<void> {
+    const { lanes = 1 } = this.#disk;
+    while (this.#dirty.size > 0) {
+      const files = [...this.#dirty].slice(0, lanes);
+      const done = await Promise.all(files.map((file) => this.#workOn(file)));
+      if (!done.every(Boolean)) return;
+    }
+  }
+
+  /** Whether the disk took it; else it is tried again a second later. */
+  async #workOn(file: JournalFile): Promise<boolean> {
     const { clock, dir } = this.#options;
-    for (const file of this.#dirty) {
-      this.#dirty.delete(file);
-      try {
-        this.#made ??= this.#disk.makeFolder(dir);
-        await this.#made;
-        await file.work();
-      } catch (error) {
-        this.#made = undefined;
-        this.#failed(error);
-        this.#dirty.add(file);
-        this.#retry = clock.after(RETRY_MS, () => {
-          this.#retry = undefined;
-          for (const waiting of this.#dirty) this.#wake(waiting);
-        });
-        return;
-      }
+    this.#dirty.delete(file);
+    try {
+      this.#made ??= this.#disk.makeFolder(dir);
+      await this.#made;
+      await file.work();
+      return true;
+    } catch (error) {
+      this.#made = undefined;
+      this.#failed(error);
+      this.#dirty.add(file);
+      this.#retry ??= clock.after(RETRY_MS, () => {
+        this.#retry = undefined;
+        for (const waiting of this.#dirty) this.#wake(waiting);
+      });
+      return false;
     }
   }
 

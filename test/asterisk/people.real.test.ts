@@ -5,6 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { tones } from "../../src/audio/tone.ts";
 import { writeWav } from "../../src/audio/wav.ts";
 import { systemClock } from "../../src/base/clock.ts";
+import type { CallLeg } from "../../src/caller/leg.ts";
+import { framesOf } from "../../src/caller/speech.ts";
+import { heardSound } from "../../src/cli/demo/actors.ts";
+import { ANSWERS, type AskedFor, askedFor, heardBy, longestPause, REASON, stands } from "./asked-for.ts";
 import { Pbx, PHONE_HZ, PROMPT_HZ } from "./pbx.ts";
 import { longestSilence } from "./sip-peer.ts";
 
@@ -161,4 +165,76 @@ describe("the feature code", () => {
     expect(told.map(({ state }) => state)).toEqual(["closed"]);
     expect(JSON.stringify(told)).not.toContain("4711");
   });
+});
+
+describe("a caller who asks a scripted agent for a person", () => {
+  const NUMBER = "+4930123456";
+  let asked: AskedFor;
+  let leg: CallLeg;
+  let signal: AbortSignal;
+  beforeAll(async () => {
+    asked = await askedFor(pbx.asterisk, NUMBER);
+  }, 120_000);
+  afterEach(async () => {
+    await leg?.hangUp();
+    await pbx.settle();
+  });
+  afterAll(() => asked?.[Symbol.asyncDispose]());
+
+  const heard = (sound: Int16Array, sinceMs: number) =>
+    heardSound(leg, { sound, sinceMs, withinMs: 20_000, clock: systemClock, signal });
+  const tone = (hz: number): Int16Array => tones({ hz: [hz], ms: 500, rate: 8_000, levelDbov: -12 });
+
+  /** Asks for the human, and resolves with the moment in which the human's telephone rings. */
+  async function asks(): Promise<number> {
+    const { sales } = pbx.phones;
+    const rings = () => sales.requests.find(({ method }) => method === "INVITE");
+    await leg.say(framesOf(asked.wish), { signal });
+    await sales.until(() => rings() !== undefined, "a call to the human");
+    return rings()?.atMs ?? 0;
+  }
+
+  test("is back in the same conversation when nobody answers, and with the human who has heard the brief and pressed 1", async () => {
+    const { caller, brief, back, records } = asked;
+    const { sales } = pbx.phones;
+    signal = AbortSignal.timeout(80_000);
+    leg = await caller.call("4930555", { codec: "ulaw", signal });
+    await leg.answered;
+    await leg.heard.sound({ signal });
+    await leg.heard.silence({ ms: 600, signal });
+
+    sales.whenCalled = "ring";
+    const rungMs = await asks();
+    const backMs = await heard(back, rungMs);
+    expect(backMs, "the agent, who says that nobody answered").toBeDefined();
+    expect(longestPause(leg, rungMs, backMs ?? 0)).toBeLessThan(1_000);
+    await leg.heard.silence({ ms: 900, signal });
+
+    sales.reset();
+    const againMs = await asks();
+    await expect.poll(() => stands(brief, heardBy(sales)), { timeout: 20_000, interval: 200 }).toBe(true);
+    const human = tone(PHONE_HZ.sales);
+    const before = leg.recordings.received.samples({ fromMs: againMs });
+    expect([brief, human].map((sound) => stands(sound, before))).toEqual([false, false]);
+    sales.press("1");
+    const takenMs = await heard(human, againMs);
+    expect(takenMs, "the human").toBeDefined();
+    expect(longestPause(leg, againMs, takenMs ?? 0)).toBeLessThan(1_000);
+    void leg.say(framesOf(tone(1_500)));
+    await sales.hears(1_500);
+    await leg.hangUp();
+
+    await expect.poll(async () => (await records()).length, { timeout: 15_000 }).toBe(2);
+    const [first, second] = await records();
+    expect([first?.next, second?.next]).toMatchObject([
+      { next: "transfer", target: "sales", result: "noanswer" },
+      { next: "transfer", target: "sales", result: "taken" },
+    ]);
+    expect(second?.id).toBe(`${first?.id}-2`);
+    const said = [first, second].map((record) => record?.turns.map(({ agent }) => agent).join(" "));
+    expect(said[0]).toContain(ANSWERS[0]);
+    // Of a list of answers each comes in its turn: the second one, where the words before the transfer are known.
+    expect(said[1]).toContain(ANSWERS[1]);
+    expect(second?.notes.join(" ")).toContain(`It is about: ${REASON}.`);
+  }, 120_000);
 });

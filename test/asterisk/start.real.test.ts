@@ -83,7 +83,7 @@ describe("an Asterisk for the demo and the tests", () => {
     parent.kill("SIGKILL");
     await gone(pid);
     await rm(dir, { recursive: true });
-  }, 30_000);
+  }, 120_000);
 
   test("that cannot start says its last words", async () => {
     const install = await prepareAsterisk();

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Cdr } from "../../src/call/cdr.ts";
 import { sinceOf } from "../../src/cli/cdr.ts";
 import { cdrPage, cdrTable } from "../../src/cli/cdr-text.ts";
+import { openDatabase } from "../../src/store/database.ts";
+import { recall, remember } from "../../src/store/memories.ts";
 import { Folder, SOUND_AGENT } from "../config/support.ts";
 import { cdrOf, ended, NOON, RecordFolder, turnOf } from "../store/support.ts";
 
@@ -55,7 +57,7 @@ async function recorded(...calls: Partial<Cdr>[]): Promise<void> {
   book?.close();
 }
 
-describe("sidetone cdr", { timeout: 30_000 }, () => {
+describe("sidetone cdr", { timeout: 120_000 }, () => {
   test("list shows the newest first, in columns that `cut` can take apart", async () => {
     await recorded({ from: "+4930111" }, { from: "+4930222" });
     const { code, out } = await sidetone("cdr", "list");
@@ -123,7 +125,34 @@ describe("sidetone cdr", { timeout: 30_000 }, () => {
   });
 });
 
-describe("sidetone erase", { timeout: 30_000 }, () => {
+describe("sidetone erase", { timeout: 120_000 }, () => {
+  test("removes what is remembered of the caller for the next call, however the number is written, and of nobody else", async () => {
+    open.folder?.write(
+      "sidetone.yaml",
+      `${CONFIG.replace("DIR", open.records?.dir ?? "")}memory: {countryCode: "49"}\n`,
+    );
+    await recorded({ from: "+4930111" });
+    const dir = open.records?.dir ?? "";
+    const known = async (number: string): Promise<string[]> => {
+      const { db, close } = openDatabase(dir);
+      const notes = await recall(db, number, new Date(0).toISOString());
+      close();
+      return notes.map(({ text }) => text);
+    };
+    const database = openDatabase(dir);
+    const at = new Date(NOON).toISOString();
+    for (const [number, text] of [
+      ["+4930111", "Likes tea."],
+      ["+4930111", "Has a dog."],
+      ["+4930222", "Likes coffee."],
+    ] as const)
+      await remember(database.db, { number, agent: "reception", text, at });
+    database.close();
+    const { code, out } = await sidetone("erase", "--number", "030 111");
+    expect([code, out]).toEqual([0, expect.stringContaining("2 notes for the next call")]);
+    expect([await known("+4930111"), await known("+4930222")]).toEqual([[], ["Likes coffee."]]);
+  });
+
   test("removes the caller and says what it removed", async () => {
     const path = join(open.records?.path ?? "", "call.wav");
     writeFileSync(path, "RIFF");

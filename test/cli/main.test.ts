@@ -34,7 +34,7 @@ script:
   else: Pardon?
 `;
 
-describe("the command line", { timeout: 30_000 }, () => {
+describe("the command line", { timeout: 120_000 }, () => {
   test("--help names every command for people, examples and exit codes", async () => {
     const { code, stdout } = await sidetone(["--help"]);
     expect(code).toBe(0);

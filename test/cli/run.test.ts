@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { createServer } from "node:net";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
+import { checkOverrides } from "../../src/cli/check/overrides.ts";
 import { Folder } from "../config/support.ts";
 import { gone } from "../supervisor/support.ts";
 
@@ -81,9 +82,15 @@ function start(folder: Folder): Running {
   return service;
 }
 
+/** Another command beside it, and all that it says. */
+const command = (...args: string[]): Promise<{ code: number; said: string }> =>
+  new Promise((done) => {
+    execFile(launcher, args, (error, out, err) => done({ code: error ? Number(error.code) : 0, said: out + err }));
+  });
+
 const health = async (url: string) => (await (await fetch(`${url}/healthz`)).json()) as { pid: number };
 
-describe("sidetone run", { timeout: 90_000 }, () => {
+describe("sidetone run", { timeout: 120_000 }, () => {
   test("without an Asterisk it runs, is not ready, and says why; no secret is in its log", async () => {
     const { folder, url } = await prepared();
     const service = start(folder);
@@ -99,6 +106,41 @@ describe("sidetone run", { timeout: 90_000 }, () => {
     expect(service.log.replaceAll(/clear text.*/g, "")).not.toContain("swordfish");
   });
 
+  test("is opened and closed by another command, says so wherever it is asked, and what is no state changes nothing", async () => {
+    const { folder, url } = await prepared();
+    const service = start(folder);
+    await service.says("the worker is ready");
+    const override = (...args: string[]) => command("override", ...args, "--config", folder.file);
+    const metrics = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
+    const state = join(folder.path, "state");
+    const faults = await Promise.all([
+      override("sideways"),
+      override("closed", "--agent", "nobody"),
+      override("closed", "--until", "yesterday"),
+    ]);
+    expect(faults.map(({ code }) => code)).toEqual([2, 2, 2]);
+    expect(faults[1]?.said).toContain("there are reception");
+    expect(checkOverrides({ stateDir: state })).toEqual([]);
+
+    const sentence = /The agent reception is closed by hand until 20.+ \(by command, since /;
+    expect(await override("closed", "--agent", "reception", "--until", "2h")).toMatchObject({
+      ...{ code: 0, said: expect.stringMatching(sentence) },
+    });
+    await service.says("opened or closed by hand");
+    expect(await metrics()).toMatch(/sidetone_open\{agent="reception"[^}]*\} 0/);
+    expect(await metrics()).toMatch(/sidetone_overridden\{agent="reception"[^}]*\} 1/);
+    const { reasons } = (await (await fetch(`${url}/readyz`)).json()) as { reasons: string[] };
+    expect(reasons).toEqual(expect.arrayContaining([expect.stringMatching(sentence)]));
+    const [found] = checkOverrides({ stateDir: state });
+    expect(found).toMatchObject({ level: "warn", what: expect.stringMatching(sentence) });
+
+    expect(await override("off", "--agent", "reception")).toEqual({
+      ...{ code: 0, said: "Nothing is opened or closed by hand.\n" },
+    });
+    await service.says("nothing is opened or closed by hand any more");
+    expect(await metrics()).toMatch(/sidetone_open\{agent="reception"[^}]*\} 1/);
+  });
+
   test("whose log is on a full disk takes calls all the same, and counts it", async () => {
     const { folder, url } = await prepared();
     const full = openSync("/dev/full", "w");
@@ -106,7 +148,7 @@ describe("sidetone run", { timeout: 90_000 }, () => {
     closeSync(full);
     const metrics = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
     await expect
-      .poll(() => metrics().catch(() => ""), { timeout: 30_000 })
+      .poll(() => metrics().catch(() => ""), { timeout: 40_000 })
       .toMatch(/sidetone_log_failures_total [1-9]/);
     const { pid } = await health(url);
     process.kill(pid, "SIGKILL");

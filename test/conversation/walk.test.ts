@@ -69,7 +69,7 @@ const HOW = [
 
 test.each(HOW)(
   "$how: the agent answers in the end, and the call is given back once",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async ({ spoken, seeds }) => {
     for (let seed = 1; seed <= seeds; seed += 1) {
       const pick = seeded(seed);

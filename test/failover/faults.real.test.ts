@@ -39,7 +39,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("with a caller on the line"
   const agentIsThere = (leg: CallLeg): Promise<number> =>
     leg.heard.sound({ sinceMs: leg.nowMs(), signal: AbortSignal.timeout(20_000) });
 
-  test("a worker that hangs is killed, and the menu speaks after about a second", { timeout: 40_000 }, async () => {
+  test("a worker that hangs is killed, and the menu speaks after about a second", { timeout: 120_000 }, async () => {
     const leg = await speaking();
     const pid = await whole.service.workerPid();
     const stoppedMs = systemClock.now();
@@ -49,7 +49,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("with a caller on the line"
     expect(toMenuMs).toBeLessThan(1200);
   });
 
-  test("three stalls of 350 ms do not cost the call its agent", { timeout: 60_000 }, async () => {
+  test("three stalls of 350 ms do not cost the call its agent", { timeout: 120_000 }, async () => {
     const leg = await speaking();
     const pid = await whole.service.workerPid();
     for (let stalls = 0; stalls < 3; stalls++) {
@@ -65,7 +65,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("with a caller on the line"
     await leg.hangUp();
   });
 
-  test("a reload with faults keeps the call, the agent and the old configuration", { timeout: 60_000 }, async () => {
+  test("a reload with faults keeps the call, the agent and the old configuration", { timeout: 120_000 }, async () => {
     const { configFile, logFile, pid } = whole.service;
     const sound = await readFile(configFile, "utf8");
     const leg = await speaking();

@@ -75,7 +75,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("two services on one PBX, w
     await Promise.all(services().map((service) => service.ready(signal)));
     const present = async (): Promise<number> =>
       (await whole.asterisk.cli("core show channels concise")).match(/!sidetone-presence!/g)?.length ?? 0;
-    await expect.poll(present, { timeout: 20_000 }).toBe(2);
+    await expect.poll(present, { timeout: 40_000 }).toBe(2);
     return new Map(await Promise.all(services().map(async (service) => [service, await service.workerPid()] as const)));
   }
 
@@ -136,7 +136,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("two services on one PBX, w
     }
   });
 
-  test("both killed in the same moment: the menu", { timeout: 90_000 }, async () => {
+  test("both killed in the same moment: the menu", { timeout: 120_000 }, async () => {
     const signal = AbortSignal.timeout(80_000);
     const pids = await bothUp(signal);
     const leg = await greeted(signal);

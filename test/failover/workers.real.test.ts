@@ -61,7 +61,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("a service with two workers
     const present = async (): Promise<number> =>
       (await whole.asterisk.cli("core show channels concise")).match(/!sidetone-presence!/g)?.length ?? 0;
     const up = async () => [(await taking()).length, await present()];
-    await expect.poll(up, { timeout: 30_000 }).toEqual([2, 2]);
+    await expect.poll(up, { timeout: 40_000 }).toEqual([2, 2]);
     return await taking();
   }
 
@@ -196,7 +196,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("a service with two workers
     await hangUp(leg, orphaned);
   });
 
-  test("leaves one record for each call, and no channel", { timeout: 60_000 }, async () => {
+  test("leaves one record for each call, and no channel", { timeout: 120_000 }, async () => {
     const records = async () => {
       const database = openReading(join(whole.service.stateDir, "records"));
       try {
@@ -206,7 +206,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("a service with two workers
       }
     };
     const open = async () => (await records()).filter(({ ended }) => ended === null).length;
-    await expect.poll(open, { timeout: 30_000 }).toBe(0);
+    await expect.poll(open, { timeout: 40_000 }).toBe(0);
     const ids = (await records()).map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     // Calls that nobody took in time have none.

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+const PATIENCE_MS = 60_000;
 const MOUNT = 'mount -t tmpfs -o size="$2" sidetone "$1" && disk="$1" && shift 2 && exec "$@" "$disk"';
 
 /**
@@ -19,6 +20,7 @@ export async function onSmallDisk<T>(fixture: string, size: string): Promise<T> 
     const script = join(import.meta.dirname, "fixtures", fixture);
     const child = spawn("unshare", [...own, "sh", "-c", MOUNT, "sh", dir, size, ...program, script], {
       stdio: ["ignore", "pipe", "inherit"],
+      ...{ timeout: PATIENCE_MS, killSignal: "SIGKILL" },
     });
     let out = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -115,7 +115,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
 
   const nothing = async (): Promise<void> => {};
 
-  test("the ARI password is wrong", { timeout: 30_000 }, async () => {
+  test("the ARI password is wrong", { timeout: 120_000 }, async () => {
     const { ari, ...rest } = pbx.options;
     await using worker = await FaultyWorker.start({ options: { ...rest, ari: { ...ari, password: "another" } } });
     await expect.poll(() => worker.said("refuses the ARI user"), { timeout: 5000 }).toBe(true);
@@ -123,7 +123,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     expect(worker.lines.join()).not.toContain(pbx.options.ami.password);
   });
 
-  test("chan_websocket is not loaded", { timeout: 30_000 }, async () => {
+  test("chan_websocket is not loaded", { timeout: 120_000 }, async () => {
     await pbx.pbx.cli("module unload chan_websocket.so");
     try {
       await using worker = await FaultyWorker.start({ options: pbx.options });
@@ -134,7 +134,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     }
   });
 
-  test("Asterisk is too old", { timeout: 30_000 }, async () => {
+  test("Asterisk is too old", { timeout: 120_000 }, async () => {
     const old = new FakeAsterisk();
     old.version = "20.6.0";
     await old.start();
@@ -150,7 +150,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     }
   });
 
-  test("Asterisk restarts", { timeout: 60_000 }, async () => {
+  test("Asterisk restarts", { timeout: 120_000 }, async () => {
     await using worker = await FaultyWorker.start({ options: pbx.options });
     const phone = await greetedBy(worker);
     await pbx.pbx.restart();
@@ -163,7 +163,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     await expect.poll(async () => (await worker.records()).filter(({ ended }) => ended).length).toBe(2);
   });
 
-  test("a second service wants the same port", { timeout: 30_000 }, async () => {
+  test("a second service wants the same port", { timeout: 120_000 }, async () => {
     await using first = await readyWorker();
     const gapMs = await goesOn(first, async () => {
       const second = FaultyWorker.start({ options: pbx.options, port: first.port });
@@ -172,7 +172,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     await shown("twoServices", gapMs, first);
   });
 
-  test("the API's port is taken", { timeout: 30_000 }, async () => {
+  test("the API's port is taken", { timeout: 120_000 }, async () => {
     const port = await freePort();
     const other = createServer().listen(port, "127.0.0.1");
     await once(other, "listening");
@@ -186,7 +186,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     }
   });
 
-  test("a media id comes that nobody knows", { timeout: 30_000 }, async () => {
+  test("a media id comes that nobody knows", { timeout: 120_000 }, async () => {
     await using worker = await readyWorker();
     const event = "SidetoneMedia,media: nobody,call: 1.1,attempt: 1,kind: websocket";
     const gapMs = await goesOn(worker, async () => {
@@ -196,7 +196,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     expect(worker.lines.filter((line) => /"level":"(warn|error)"/.test(line))).toEqual([]);
   });
 
-  test("the media socket brings what is no sound and no message", { timeout: 30_000 }, async () => {
+  test("the media socket brings what is no sound and no message", { timeout: 120_000 }, async () => {
     const tap = new MediaTap(pbx.pbx.ports.http);
     const url = `ws://127.0.0.1:${await tap.open()}`;
     try {
@@ -213,7 +213,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     }
   });
 
-  test("the caller's RTP goes wild", { timeout: 30_000 }, async () => {
+  test("the caller's RTP goes wild", { timeout: 120_000 }, async () => {
     await using worker = await readyWorker();
     const gapMs = await goesOn(worker, async (phone) => {
       const garbage = Array.from({ length: 200 }, (_, nth) => Buffer.alloc(nth * 6, (nth * 37) & 255));
@@ -230,7 +230,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     ["modelThrows", new Error("overloaded")],
     ["modelSilent", ""],
   ] as const)
-    test(ROWS[fault].fault, { timeout: 30_000 }, async () => {
+    test(ROWS[fault].fault, { timeout: 120_000 }, async () => {
       await using worker = await readyWorker();
       worker.model.answer = () => answer;
       const phone = await greeted();
@@ -245,7 +245,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
       await shown(fault, ms, worker);
     });
 
-  test(ROWS.modelHangs.fault, { timeout: 30_000 }, async () => {
+  test(ROWS.modelHangs.fault, { timeout: 120_000 }, async () => {
     await using worker = await readyWorker();
     worker.model.answer = () => "hang";
     const phone = await greeted();
@@ -256,7 +256,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     phone.hangUp();
   });
 
-  test(ROWS.voiceThrows.fault, { timeout: 30_000 }, async () => {
+  test(ROWS.voiceThrows.fault, { timeout: 120_000 }, async () => {
     await using worker = await readyWorker();
     worker.voice.fails = true;
     const phone = await greeted();
@@ -267,7 +267,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     phone.hangUp();
   });
 
-  test(ROWS.earDies.fault, { timeout: 30_000 }, async () => {
+  test(ROWS.earDies.fault, { timeout: 120_000 }, async () => {
     await using worker = await readyWorker();
     const gapMs = await goesOn(worker, async () => {
       worker.ear.die(new Error("gone"));
@@ -276,7 +276,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     await shown("earDies", gapMs, worker);
   });
 
-  test(ROWS.diskFull.fault, { timeout: 30_000 }, async () => {
+  test(ROWS.diskFull.fault, { timeout: 120_000 }, async () => {
     await using disk = await SmallDisk.mount("400k");
     await using worker = await readyWorker(pbx.options, { stateDir: join(disk.path, "state") });
     const phone = await greeted();
@@ -299,7 +299,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
       .toEqual([[true, 3]]);
   });
 
-  test(ROWS.recordings.fault, { timeout: 40_000 }, async () => {
+  test(ROWS.recordings.fault, { timeout: 120_000 }, async () => {
     const settings = "recording: {mode: agent, consent: none, dir: state/nowhere/recordings}\n";
     const prepare = (stateDir: string): void => {
       // A file where a folder should be: root may write everywhere else.
@@ -310,7 +310,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     await shown("recordings", await goesOn(worker, nothing), worker);
   });
 
-  test(ROWS.corrupt.fault, { timeout: 30_000 }, async () => {
+  test(ROWS.corrupt.fault, { timeout: 120_000 }, async () => {
     const prepare = async (stateDir: string): Promise<void> => {
       await mkdir(join(stateDir, "records"), { recursive: true });
       writeFileSync(join(stateDir, "records", "calls.db"), "broken ".repeat(1000));
@@ -320,7 +320,7 @@ describe.skipIf(!inject("asterisk"))("a caller on the real Asterisk, while", () 
     await expect.poll(async () => (await worker.records()).filter(({ ended }) => ended).length).toBe(1);
   });
 
-  test(ROWS.clock.fault, { timeout: 30_000 }, async () => {
+  test(ROWS.clock.fault, { timeout: 120_000 }, async () => {
     let jumpMs = 0;
     const clock = { ...systemClock, wall: () => systemClock.wall() + jumpMs };
     await using worker = await readyWorker(pbx.options, { clock });

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -47,7 +47,8 @@ describe("two services on one FreeSWITCH, with one journal", () => {
     pbx = await openFreeswitch({ sounds, globals: {} });
     undo.defer(() => pbx.stop());
     // One journal and one folder of records for both; a port of its own for each.
-    const shared = { journal: { dir: join(dir, "journal") }, records: { dir: join(dir, "records") } };
+    journalDir = join(dir, "journal");
+    const shared = { journal: { dir: journalDir }, records: { dir: join(dir, "records") } };
     for (const [index, port] of pbx.ports.lend.entries()) {
       const service = await startDemoService({
         engines: { freeswitch: { esl: pbx.esl, lend: { port } } },
@@ -80,6 +81,7 @@ describe("two services on one FreeSWITCH, with one journal", () => {
     await undo.disposeAsync();
   }, 60_000);
 
+  let journalDir: string;
   let records: () => ReturnType<typeof listCalls>;
 
   /** Which service has which calls, as each tells it. */
@@ -108,6 +110,8 @@ describe("two services on one FreeSWITCH, with one journal", () => {
     const leg = await phone.call(NUMBER, { codec: "ulaw", signal });
     await leg.answered;
     await leg.heard.soundFor({ ms: 900, sinceMs: leg.times.answeredMs ?? 0, signal });
+    // A worker that dies before the disk has its call's beginning leaves one of which nothing is known: not meant here.
+    await expect.poll(() => journals(journalDir), { timeout: 5000 }).toSatisfy(oneIsSaying);
     return leg;
   }
 
@@ -192,3 +196,13 @@ describe("two services on one FreeSWITCH, with one journal", () => {
     }
   });
 });
+
+/** What stands in the journal of the calls that are up, or were. */
+async function journals(dir: string): Promise<Record<string, string>> {
+  const names = (await readdir(dir)).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(dir, name), "utf8").catch(() => "")));
+  return Object.fromEntries(names.map((name, index) => [name, texts[index] ?? ""]));
+}
+
+const oneIsSaying = (files: Record<string, string>): boolean =>
+  Object.keys(files).length === 1 && Object.values(files).every((text) => text.includes('"saying"'));

@@ -115,4 +115,4 @@ test("a call whose PBX sends anything goes on, or is let go; the next one is tak
   const line = await server.expect(ID, AbortSignal.timeout(5000));
   expect(line.media.rate).toBe(8000);
   next.destroy();
-}, 60_000);
+}, 120_000);

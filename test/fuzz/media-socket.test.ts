@@ -109,7 +109,7 @@ test("a media socket on which anything comes goes on, and hears the caller", asy
     pbx.close();
     await line.hangUp();
   });
-}, 60_000);
+}, 120_000);
 
 test("a media socket that is no websocket any more is the end of the leg, at once", async () => {
   await fuzz(fc.tuple(polite, rude), { name: "media-rude", runs: 60 }, async ([before, after]) => {
@@ -120,4 +120,4 @@ test("a media socket that is no websocket any more is the end of the leg, at onc
     }
     pbx.terminate();
   });
-}, 60_000);
+}, 120_000);

@@ -21,7 +21,7 @@ describe("a lent call, whatever dies, hangs or comes late", () => {
     expect(violations).toEqual([]);
   });
 
-  test(`is never silent, doubled or without a record, in ${RUNS} runs`, { timeout: 300_000 }, async () => {
+  test(`is never silent, doubled or without a record, in ${RUNS} runs`, { timeout: 900_000 }, async () => {
     const walks = await walk({ first: FIRST, runs: RUNS });
     const { failed, ...sum } = walks;
     process.stdout.write(`the model of a lent call: ${JSON.stringify(sum)}\n`);

@@ -162,8 +162,8 @@ class Walk {
     for (let nth = 0; nth < calls; nth++) world.after(world.between(0, CALLS_MS), () => this.#call());
     // At any step of what follows, and again while others deal with the first one.
     const faults = world.pick([0, 1, 1, 1, 2, 2, 3]);
-    // Where a death costs most. Only where it must be noticed: see what is open in docs/decisions/0050.
-    if (faults > 0 && world.chance(0.15) && this.#machine.mutations.has("tools do not wait for the journal"))
+    // Where a death costs most.
+    if (faults > 0 && world.chance(0.15))
       stage.onBooked = (process) => {
         world.fault(`killed when it had just done something (${process.name})`);
         this.#faults++;

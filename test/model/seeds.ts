@@ -10,4 +10,7 @@ export const SEEDS: readonly number[] = [
   8, 251, 1268, 2625, 3219,
   // An offer that was told twice, by the event and after a lost connection, ended the call's conversation and not its line.
   20897,
+  // What was written while the disk was at work was lost: a tool was run twice, whose worker was killed when it had just run.
+  1179,
+  1762, 4531, 7410, 9727,
 ];

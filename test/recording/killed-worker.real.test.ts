@@ -59,5 +59,5 @@ describe.skipIf(!install || !inject("pocketsphinx"))("a recorded call whose work
     const middle = places.toSorted((a, b) => a - b)[5] ?? 0;
     expect(places.filter((place) => Math.abs(place - middle) <= 20).length, places.join(" ")).toBeGreaterThanOrEqual(8);
     expect(await readdir(join(dir, "state/recordings/incoming"))).toEqual([]);
-  }, 90_000);
+  }, 120_000);
 });

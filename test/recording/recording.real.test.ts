@@ -124,7 +124,7 @@ describe.skipIf(!install)("a recorded call", () => {
     expect(best).toBeLessThan(LAG_MS);
     expect(new Set(worker.results)).toEqual(new Set(["kept"]));
     await quiet(worker);
-  }, 90_000);
+  }, 120_000);
 
   test("of a wideband caller is wideband", async () => {
     await using worker = await pbx.worker({ mode: "agent", consent: "none" });
@@ -183,7 +183,7 @@ describe.skipIf(!install)("a recorded call", () => {
       ["refused", false, false],
       ["unanswered", false, false],
     ]);
-  }, 20_000);
+  }, 120_000);
 
   test("ends where the agent's part of the call ends, and is there while the caller is still in the menu", async () => {
     await using worker = await pbx.worker({ mode: "agent", consent: "none" });
@@ -226,7 +226,7 @@ describe.skipIf(!install)("a recorded call", () => {
     expect(left.length).toBeGreaterThan((atMs + 500) * 8);
     expect(findSound({ sound: secret, recording: left }).score).toBeLessThan(0.1);
     await quiet(next);
-  }, 20_000);
+  }, 120_000);
 
   test("that cannot be written costs no call, and is counted", async () => {
     // Nobody makes a folder below a file, whatever user runs this.

@@ -65,7 +65,7 @@ describe("providers", () => {
     const { made } = generationOf(TWO);
     expect(made.filter((label) => label.startsWith("flite"))).toHaveLength(1);
     expect(made.filter((label) => label.startsWith("scripted"))).toHaveLength(2);
-    expect(made).toContain('scripted {"script":{"else":"Pardon?"}}');
+    expect(made).toContain('scripted {"script":{"else":"Pardon?"},"language":"en"}');
   });
 
   test("are closed after the last call of a configuration that was replaced", async () => {

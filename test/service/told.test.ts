@@ -8,6 +8,8 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
+import { listCalls } from "../../src/store/calls.ts";
+import { openReading } from "../../src/store/database.ts";
 import { closeLostRecords } from "../../src/store/records.ts";
 import { Folder, SOUND_AGENT, SOUND_SERVICE } from "../config/support.ts";
 import { ToldCalls } from "./told-call.ts";
@@ -93,7 +95,7 @@ const OUTCOME = {
   ...{ state: "complete", summary: "An appointment on Monday.", fields: { reason: "appointment" }, problems: [] },
 };
 
-describe("a call that has ended", { timeout: 30_000 }, () => {
+describe("a call that has ended", { timeout: 120_000 }, () => {
   test("is told with what it came to, signed, and `cdr show` has the same", async () => {
     await using calls = await new ToldCalls().start(folder.file, SECRET);
     await calls.call(AbortSignal.timeout(20_000));
@@ -118,10 +120,10 @@ describe("a call that has ended", { timeout: 30_000 }, () => {
   });
 
   test("is told once, and without what it came to, when its worker is killed before that is known", async () => {
-    await killed(true, async () => {});
+    const dir = join(folder.path, "records");
+    await killed(true, () => written(dir, 2));
     expect(receiver.messages).toEqual([]);
     // As the supervisor does when a worker has died.
-    const dir = join(folder.path, "records");
     await closeLostRecords({ dir, clock: systemClock, log: silentLog, onFailure: () => {} });
     await using _next = await new ToldCalls().start(folder.file, SECRET);
     const { signed, body } = await receiver.message(0);
@@ -131,6 +133,20 @@ describe("a call that has ended", { timeout: 30_000 }, () => {
     expect(receiver.messages).toHaveLength(1);
   });
 });
+
+/** Resolves when the record of a call that has ended has so many turns. */
+async function written(dir: string, turns: number): Promise<void> {
+  for (;;) {
+    const database = openReading(dir);
+    try {
+      const [call] = database ? await listCalls(database.db, { limit: 1 }) : [];
+      if (call?.next && call.turns.length === turns) return;
+    } finally {
+      database?.close();
+    }
+    await systemClock.sleep(20);
+  }
+}
 
 /** A call with a worker of its own, which is killed when it asks what the call came to, and this has come about. */
 async function killed<T>(hangs: boolean, until: () => Promise<T>): Promise<T> {

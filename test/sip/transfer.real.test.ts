@@ -8,7 +8,7 @@ import { NUMBER, startWorld, type World } from "./world.ts";
 const install = inject("asterisk");
 const ready = install && inject("pocketsphinx") && inject("sipp");
 
-describe.skipIf(!ready)("a caller whom somebody has transferred to the agent", { timeout: 40_000 }, () => {
+describe.skipIf(!ready)("a caller whom somebody has transferred to the agent", { timeout: 120_000 }, () => {
   let world: World;
   beforeAll(async () => {
     if (install) world = await startWorld(install);

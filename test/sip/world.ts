@@ -72,6 +72,8 @@ export interface Inventory {
 export async function startWorld(install: AsteriskInstall): Promise<World> {
   const whole = await startWholeService(install, {
     phones: ["support", "ann", { name: "bob", context: "office" }],
+    // How soon a worker that hangs is killed is for others to say: here a busy machine shall end none.
+    settings: { supervisor: { killAfterMs: 5000 } },
     extra: { "pjsip.conf": TRUNKS, "extensions.conf": DIALPLAN },
   });
   const { asterisk, service } = whole;

@@ -53,7 +53,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("calls through a real Aster
     }
   }
 
-  test("five of them, with kills in between, leave exactly one record each", { timeout: 90_000 }, async () => {
+  test("five of them, with kills in between, leave exactly one record each", { timeout: 120_000 }, async () => {
     const kills = [false, true, false, true, true];
     for (const killed of kills) await call({ killed });
     await expect

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import type { Claim, CourseEvent } from "../../src/call/journal.ts";
-import { eraseJournals } from "../../src/store/erase-journals.ts";
+import { realDisk } from "../../src/store/journal-disk.ts";
 import { JournalFolder, type JournalFolderOptions } from "../../src/store/journal-folder.ts";
 
 const SECRET = "a secret of some length";
@@ -144,16 +144,21 @@ test("a turn costs a few hundred bytes", async () => {
   expect(before).toBeGreaterThan(0);
 });
 
-test("a call that is lent anew, after the menu had it, begins anew", async () => {
-  await died();
-  const writer = worker().begin(CALL, "sales");
-  writer.write({ type: "asked", text: "again" });
-  await folders.at(-1)?.close();
-  expect(courseIn(await worker().claim(CALL))).toMatchObject({ agent: "sales", asked: "again", history: [] });
-});
-
-test("a call of which nothing is known is told as such", async () => {
-  expect((await worker().claim(CALL)).type).toBe("none");
+test("a call that comes back from a transfer goes on with what was said, and its old end is not its end any more", async () => {
+  const next = { next: "transfer", target: "sales" } as const;
+  const writer = worker().begin(CALL, "reception");
+  for (const event of [...TURN, { type: "left", next } as const]) writer.write(event);
+  await writer.park?.();
+  const back = worker();
+  const claim = await back.takeBack(CALL);
+  expect(courseIn(claim)?.history).toEqual([{ role: "caller", text: "when are you open" }]);
+  expect(courseIn(claim)?.left).toBeUndefined();
+  // The worker that has it back dies as well.
+  if (claim.type === "mine") claim.writer.write({ type: "asked", text: "and on sunday" });
+  await back.close();
+  const course = courseIn(await worker().claim(CALL));
+  expect([course?.asked, course?.left]).toEqual(["and on sunday", undefined]);
+  expect(failures).toBe(0);
 });
 
 test("a disk that takes nothing costs the call its journal and no more, and what it takes later is whole", async () => {
@@ -167,6 +172,40 @@ test("a disk that takes nothing costs the call its journal and no more, and what
   await expect.poll(() => readdir(join(blocked, "journal")).catch(() => []), { timeout: 5000 }).toEqual([FIRST]);
   await folder.close();
   expect(courseIn(await worker({ dir: join(blocked, "journal") }).claim(CALL))?.cut?.at).toBe(1);
+});
+
+test("what is said while the disk is at work is not lost", async () => {
+  const { promise: atWork, resolve: begun } = Promise.withResolvers<void>();
+  const { promise: may, resolve: goOn } = Promise.withResolvers<void>();
+  const create = async (path: string) => {
+    const file = await realDisk.create(path);
+    if (!file) return undefined;
+    const write = async (data: Buffer, at: number) => {
+      begun();
+      await may;
+      return file.write(data, at);
+    };
+    return { ...file, write };
+  };
+  const writer = worker({ disk: { ...realDisk, create } }).begin(CALL, "reception");
+  await atWork;
+  for (const event of TURN) writer.write(event);
+  goOn();
+  await writer.kept?.();
+  expect(courseIn(await worker().claim(CALL))).toMatchObject({ cut: { at: 1 } });
+});
+
+test("a call whose worker died before its first line was written is one of which nothing is known, and no fault", async () => {
+  for (const text of ["", '{"version":1,"agent":"rec']) {
+    await writeFile(join(dir, FIRST), text);
+    const folder = worker();
+    expect((await folder.claim(CALL)).type).toBe("none");
+    folder.begin(CALL, "reception").write(TURN[0] as CourseEvent);
+    await folder.close();
+    expect(courseIn(await worker().claim(CALL))).toMatchObject({ asked: "when are you open" });
+    await rm(join(dir, SECOND));
+  }
+  expect(failures).toBe(0);
 });
 
 test("a call that says too much is no longer written, and what was written is removed", async () => {
@@ -193,16 +232,4 @@ test("whatever the PBX calls a call, its journal stays in the folder", async () 
   worker().begin({ ...CALL, id: "../../etc/passwd" }, "reception");
   await folders.at(-1)?.close();
   expect(await readdir(dir)).toEqual(["asterisk-..%2F..%2Fetc%2Fpasswd.1.jsonl"]);
-});
-
-test("a caller who is erased is erased from what dead workers have left, and from no call that is up", async () => {
-  await died({ secret: SECRET });
-  const journals = { dir, secret: SECRET };
-  const nowMs = systemClock.wall();
-  const erase = (number: string, up = false) => eraseJournals(journals, { number, nowMs, up });
-  expect(await erase("+4930999")).toEqual({ removed: 0, unread: 0 });
-  expect(await erase("0049 30 123", true)).toEqual({ removed: 0, unread: 0 });
-  expect(await eraseJournals({ dir }, { number: "+4930123", nowMs, up: false })).toEqual({ removed: 0, unread: 1 });
-  expect(await erase("0049 30 123")).toEqual({ removed: 1, unread: 0 });
-  expect(await readdir(dir)).toEqual([]);
 });

@@ -218,7 +218,7 @@ describe("a disk that takes nothing", () => {
     expect(folder.lines()).toHaveLength(1);
   });
 
-  test("has a limit to what waits for it", { timeout: 30_000 }, async () => {
+  test("has a limit to what waits for it", { timeout: 120_000 }, async () => {
     using folder = new RecordFolder();
     writeFileSync(folder.dir, "");
     const book = folder.book();

@@ -6,7 +6,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { gone, isAlive, Parent } from "./support.ts";
 
 describe("a worker that hangs", () => {
-  test("is killed 700 ms after it was stopped, and another takes its place at once", { timeout: 20_000 }, async () => {
+  test("is killed 700 ms after it was stopped, and another takes its place at once", { timeout: 120_000 }, async () => {
     await using parent = new Parent(["sound"]);
     const { pid = 0 } = await parent.hears("the worker is ready");
     const stoppedAt = systemClock.now();
@@ -25,7 +25,7 @@ describe("a worker that hangs", () => {
 });
 
 describe("a worker that is only slow lives on", () => {
-  test("three stops of 350 ms from outside", { timeout: 20_000 }, async () => {
+  test("three stops of 350 ms from outside", { timeout: 120_000 }, async () => {
     await using parent = new Parent(["sound"]);
     const { pid = 0 } = await parent.hears("the worker is ready");
     for (let i = 0; i < 3; i++) {
@@ -38,7 +38,7 @@ describe("a worker that is only slow lives on", () => {
     expect(parent.said).toHaveLength(2);
   });
 
-  test("the supervisor's own stop is not held against its worker", { timeout: 20_000 }, async () => {
+  test("the supervisor's own stop is not held against its worker", { timeout: 120_000 }, async () => {
     await using parent = new Parent(["sound"]);
     const { pid = 0 } = await parent.hears("the worker is ready");
     parent.kill("SIGSTOP");
@@ -59,7 +59,7 @@ describe("a worker that dies", () => {
 });
 
 describe("stopping", () => {
-  test("lets the running calls end", { timeout: 20_000 }, async () => {
+  test("lets the running calls end", { timeout: 120_000 }, async () => {
     await using parent = new Parent(["sound"], { FAKE_CALLS: "2", FAKE_CALL_MS: "900" });
     const { pid = 0 } = await parent.hears("the worker is ready");
     const toldAt = systemClock.now();
@@ -69,7 +69,7 @@ describe("stopping", () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  test("a second signal waits for no call", { timeout: 20_000 }, async () => {
+  test("a second signal waits for no call", { timeout: 120_000 }, async () => {
     await using parent = new Parent(["sound"], { FAKE_CALLS: "2", FAKE_CALL_MS: "60000" });
     const { pid = 0 } = await parent.hears("the worker is ready");
     parent.kill("SIGTERM");
@@ -120,7 +120,7 @@ describe("the next supervisor", () => {
     expect(isAlive(other)).toBe(true);
   });
 
-  test("kills a worker that lives and does not answer", { timeout: 30_000 }, async () => {
+  test("kills a worker that lives and does not answer", { timeout: 120_000 }, async () => {
     await using first = new Parent(["sound"], { WORKERS_DIR: dir });
     const { pid = 0 } = await first.hears("the worker is ready");
     process.kill(pid, "SIGSTOP");
@@ -131,7 +131,7 @@ describe("the next supervisor", () => {
     await second.hears("the worker is ready");
   });
 
-  test("that is started while the first one lives leaves its workers alone", { timeout: 30_000 }, async () => {
+  test("that is started while the first one lives leaves its workers alone", { timeout: 120_000 }, async () => {
     await using first = new Parent(["sound"], { WORKERS_DIR: dir });
     const { pid = 0 } = await first.hears("the worker is ready");
     await using second = new Parent(["sound"], { WORKERS_DIR: dir });

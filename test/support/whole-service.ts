@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { type AsteriskInstall, type RunningAsterisk, startAsterisk } from "../../deploy/engines/asterisk.ts";
 import type { PhoneAccount } from "../../deploy/engines/asterisk-config.ts";
 import { readWav } from "../../src/audio/wav.ts";
@@ -8,10 +8,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { Phone } from "../../src/caller/phone.ts";
 import { type DemoService, startDemoService } from "../../src/cli/demo/service.ts";
-import { makePrompts } from "../../src/cli/prompts.ts";
-import { providers } from "../../src/providers/index.ts";
-
-const ROOT = resolve(import.meta.dirname, "../..");
+import { promptsFolder } from "./prompts.ts";
 
 /** A real Asterisk with the shipped files, and the service as users run it, with a registered phone to call from. */
 export interface WholeService extends AsyncDisposable {
@@ -20,6 +17,8 @@ export interface WholeService extends AsyncDisposable {
   readonly phone: Phone;
   /** The menu's prompt at 8 kHz, to be found in what a caller heard. */
   readonly menu: Int16Array;
+  /** The menu's prompts, for reading. */
+  readonly prompts: string;
   /** A folder of this test's own, removed in the end. */
   readonly dir: string;
 }
@@ -44,19 +43,9 @@ export async function startWholeService(
   try {
     const dir = await mkdtemp(join(tmpdir(), "sidetone-whole-"));
     undo.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
-    const sounds = join(dir, "prompts");
-    const tts = providers.tts.flite.create(providers.tts.flite.schema.parse({}), {
-      clock: systemClock,
-      log: silentLog,
-    });
-    undo.defer(() => tts.close());
-    await makePrompts({
-      list: join(ROOT, "deploy/prompts/en.yaml"),
-      out: sounds,
-      voice: { tts, voice: "slt", language: "en" },
-    });
+    const prompts = await promptsFolder();
     const accounts = ["caller", ...phones].map((phone) => (typeof phone === "string" ? { name: phone } : phone));
-    const asterisk = await startAsterisk({ install, sounds, phones: accounts, extra, globals });
+    const asterisk = await startAsterisk({ install, sounds: prompts, phones: accounts, extra, globals });
     undo.defer(() => asterisk.stop());
     const service = await startDemoService({
       ...{ engines: { asterisk: { ari: asterisk.ari, ami: asterisk.ami, presence } } },
@@ -68,9 +57,9 @@ export async function startWholeService(
     undo.defer(() => phone.stop());
     await phone.start();
     await phone.register();
-    const [menu = new Int16Array()] = readWav(await readFile(join(sounds, "menu.wav"))).channels;
+    const [menu = new Int16Array()] = readWav(await readFile(join(prompts, "menu.wav"))).channels;
     const owned = undo.move();
-    return { asterisk, service, phone, menu, dir, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+    return { asterisk, service, phone, menu, prompts, dir, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
     await undo.disposeAsync();
     throw error;

@@ -35,7 +35,10 @@ function askedOf(
 ): Pick<Wish, "language" | "voice" | "hints"> {
   if (stage === "tts") return { language, voice: voiceFor(name, { voice, voices, first }), hints: [] };
   if (stage === "stt")
-    return { language, voice: "", hints: [...keywords, ...(script === undefined ? [] : hintsOf(script as Script))] };
+    return {
+      ...{ language, voice: "" },
+      hints: [...keywords, ...(script === undefined ? [] : hintsOf(script as Script, language))],
+    };
   if (stage === "speech") return { language, voice: voices[name] ?? "", hints: [] };
   return { language: "", voice: "", hints: [] };
 }

@@ -3,15 +3,17 @@ import { OUTCOME_TOOL } from "../../conversation/outcome.ts";
 import { type LanguageModel, type Message, ProviderError, type ReplyPart } from "../../conversation/providers.ts";
 import { SAY } from "../../conversation/transfer.ts";
 import type { ProviderModule } from "../module.ts";
-import { type Reply, replyTo } from "./scripted/dialogue.ts";
+import { type Known, type Reply, replyTo } from "./scripted/dialogue.ts";
 import { createMatcher } from "./scripted/match.ts";
 import { scriptedOutcome } from "./scripted/outcome.ts";
+import { saidWords } from "./scripted/said-words.ts";
 import { type Script, scriptSchema } from "./scripted/script.ts";
 
 // The script stands in the agent file, and comes with it: one provider serves one agent.
-const schema = z.strictObject({ script: scriptSchema.optional().describe("Comes from the agent file.") });
-
-const FAILED = "I am sorry, that did not work. What else can I do for you?";
+const schema = z.strictObject({
+  script: scriptSchema.optional().describe("Comes from the agent file."),
+  language: z.string().min(2).max(35).describe("Comes from the agent file.").default("en"),
+});
 
 /** Answers from the agent's file: no key, no cloud, the same answer to the same words every time. */
 export const scripted: ProviderModule<"llm", typeof schema> = {
@@ -19,19 +21,19 @@ export const scripted: ProviderModule<"llm", typeof schema> = {
   name: "scripted",
   schema,
   leavesHost: () => undefined,
-  create: ({ script }) => {
+  create: ({ script, language }) => {
     if (!script)
       throw new ProviderError(
         "scripted",
         "missing",
         "the agent has no script; write one into the agent file, or name another llm",
       );
-    return createScripted(script);
+    return createScripted(script, language);
   },
 };
 
-export function createScripted(script: Script): LanguageModel {
-  const match = createMatcher(script);
+export function createScripted(script: Script, language = "en"): LanguageModel {
+  const known: Known = { script, match: createMatcher(script), language };
   return {
     name: "scripted",
     async *reply(messages, { tools, signal }) {
@@ -40,14 +42,15 @@ export function createScripted(script: Script): LanguageModel {
       const form = tools.find(({ name }) => name === OUTCOME_TOOL);
       if (form) {
         // The last message asks for it, and is none of the caller's.
-        yield scriptedOutcome(form, messages.slice(0, -1), script, match);
+        yield scriptedOutcome(form, messages.slice(0, -1), known);
         return;
       }
-      const reply = last.role === "user" || last.role === "tool" ? replyTo(messages, script, match) : undefined;
+      const reply = last.role === "user" || last.role === "tool" ? replyTo(messages, known) : undefined;
       if (!reply && last.role === "tool") {
         // A sentence that the tool has ready.
         if (last.content.startsWith(SAY)) yield { type: "text", text: last.content.slice(SAY.length) };
-        else if (/\b(fail|failed|error|refused|unknown)\b/i.test(last.content)) yield { type: "text", text: FAILED };
+        else if (/\b(fail|failed|error|refused|unknown)\b/i.test(last.content))
+          yield { type: "text", text: saidWords(language).failed };
         return;
       }
       if (!reply) return;

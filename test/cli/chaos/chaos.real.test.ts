@@ -20,10 +20,10 @@ describe.skipIf(!install || !inject("pocketsphinx"))("sidetone chaos beside a PB
   });
 
   function chaos(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-    const { dir, asterisk, service } = whole;
+    const { dir, asterisk, prompts, service } = whole;
     const pbx = ["--to", "sip:4100@127.0.0.1", "--transport", "ws", "--ws-url", asterisk.phones[0]?.wsUrl ?? ""];
     const as = ["--user", "caller", "--password-file", join(dir, "pw")];
-    const at = ["--config", service.configFile, "--menu-prompt", join(dir, "prompts/menu.wav")];
+    const at = ["--config", service.configFile, "--menu-prompt", join(prompts, "menu.wav")];
     return new Promise((done) => {
       execFile(LAUNCHER, ["chaos", ...at, ...pbx, ...as, ...args], (error, out, err) =>
         done({ status: error ? Number(error.code) : 0, out, err }),
@@ -31,15 +31,17 @@ describe.skipIf(!install || !inject("pocketsphinx"))("sidetone chaos beside a PB
     });
   }
 
-  test("nothing is done while a caller is on the line", { timeout: 60_000 }, async () => {
-    const pids = (await whole.service.workers()).map(({ pid }) => pid);
+  test("nothing is done while a caller is on the line", { timeout: 120_000 }, async () => {
+    const workers = async () => (await whole.service.workers()).map(({ pid }) => pid);
+    await expect.poll(workers, { timeout: 40_000 }).toHaveLength(2);
+    const pids = await workers();
     const leg = await whole.phone.call("4100", { signal: AbortSignal.timeout(60_000) });
     await leg.heard.sound({ signal: AbortSignal.timeout(20_000) });
     const { status, err } = await chaos();
     expect(leg.signal.aborted).toBe(false);
     await leg.hangUp();
     expect({ status, err }).toEqual({ status: 1, err: expect.stringContaining("1 call is up") });
-    expect((await whole.service.workers()).map(({ pid }) => pid)).toEqual(pids);
+    expect(await workers()).toEqual(pids);
   });
 
   test("a worker killed and one stopped cost none of the callers the call", { timeout: 120_000 }, async () => {

@@ -146,7 +146,7 @@ test("a misspelt key in the script is an error", () => {
 });
 
 test("the recogniser is told what callers may say", () => {
-  expect(hintsOf(small)).toEqual(expect.arrayContaining(["please call me back", "call back", "five", "yes"]));
+  expect(hintsOf(small, "en")).toEqual(expect.arrayContaining(["please call me back", "call back", "five", "yes"]));
 });
 
 test("what a script says to every caller is known ahead, piece by piece as it is spoken", async () => {

@@ -10,7 +10,7 @@ import { describeSpeechToText } from "../contract/stt.ts";
 import { overTheTelephone, receptionScript } from "./telephone.ts";
 
 const script = receptionScript();
-const hints = hintsOf(script);
+const hints = hintsOf(script, "en");
 const create = (options: object = {}): SpeechToText => pocketsphinx.create(pocketsphinx.schema.parse(options), context);
 
 describeSpeechToText("pocketsphinx", {

@@ -1,18 +1,25 @@
+import { expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import { silentLog } from "../../../src/base/log.ts";
 import type { Next } from "../../../src/call/engine.ts";
+import { defineAgent } from "../../../src/conversation/agent.ts";
+import { collectDigits } from "../../../src/conversation/collect-digits.ts";
 import { COLLECT } from "../../../src/conversation/collector.ts";
 import { memoryTools } from "../../../src/conversation/memory.ts";
 import type { Person } from "../../../src/conversation/person.ts";
+import { callTools } from "../../../src/conversation/tools.ts";
+import { Vault } from "../../../src/conversation/vault.ts";
 import { httpTool } from "../../../src/providers/tools/http.ts";
 import { McpServer } from "../../../src/providers/tools/mcp.ts";
 import { openToolNetwork } from "../../../src/providers/tools/network.ts";
 import { httpToolSchema, mcpToolSchema } from "../../../src/providers/tools/schema.ts";
 import { serveMcpOverHttp } from "../../fakes/tools/mcp-server.ts";
 import { FakeShop } from "../../fakes/tools/shop.ts";
-import { type How, type ToolStand, toolContract } from "./contract.ts";
+import { type How, type ToolStand, toolContract, tried } from "./contract.ts";
 
 const nothing = { [Symbol.asyncDispose]: async () => {} };
+
+const AT_ONCE = "nobody is asked: it is done when it is called";
 
 toolContract({
   title: "transfer",
@@ -30,6 +37,7 @@ toolContract({
   }),
   outcomes: {
     well: { next: "transfer", target: "sales" },
+    never: AT_ONCE,
     refuses: /no such target/,
     garbage: /no such target/,
     tooMuch: /no such target/,
@@ -68,6 +76,7 @@ toolContract({
   }),
   outcomes: {
     well: handedOver("An invoice"),
+    never: "the brief is spoken into a file while it rings: nobody waits for the voice",
     refuses: /our sales desk is not available/,
     garbage: handedOver(""),
     tooMuch: handedOver("x".repeat(60)),
@@ -76,8 +85,18 @@ toolContract({
 
 toolContract({
   title: "hang_up",
-  open: async () => ({ ...nothing, name: "hang_up", input: (how) => (how === "garbage" ? { now: ["x"] } : {}) }),
-  outcomes: { well: { next: "hangup" }, garbage: { next: "hangup" } },
+  open: async () => ({
+    ...nothing,
+    name: "hang_up",
+    input: (how) => (how === "garbage" ? { now: ["x"] } : how === "tooMuch" ? { why: "x".repeat(100_000) } : {}),
+  }),
+  outcomes: {
+    well: { next: "hangup" },
+    never: AT_ONCE,
+    refuses: "an agent may always hang up",
+    garbage: { next: "hangup" },
+    tooMuch: { next: "hangup" },
+  },
 });
 
 toolContract({
@@ -105,7 +124,13 @@ toolContract({
       call.note = () => how !== "refuses";
     },
   }),
-  outcomes: { well: /Noted/, refuses: /no more notes/, garbage: /no text/, tooMuch: /at most/ },
+  outcomes: {
+    well: /Noted/,
+    never: "the record takes it at once, and writes when the disk lets it",
+    refuses: /no more notes/,
+    garbage: /no text/,
+    tooMuch: /at most/,
+  },
 });
 
 const COLLECTOR = {
@@ -142,7 +167,8 @@ const memory = (how: How) => ({
     if (how === "never") return await new Promise<never>(() => {});
     if (how === "refuses") throw new Error("no disk");
     const text = how === "garbage" ? "\u0007[]{}" : "Likes tea.";
-    return how === "well" || how === "garbage" ? [{ text, at: "2026-01-02T03:04:05.000Z" }] : [];
+    const at = "2026-01-02T03:04:05.000Z";
+    return how === "tooMuch" ? Array.from({ length: 500 }, () => ({ text: "y".repeat(2_000), at })) : [{ text, at }];
   },
   remember: () => {
     if (how === "refuses") throw new Error("no disk");
@@ -168,13 +194,25 @@ function remembering(name: "remember" | "recall"): () => Promise<ToolStand> {
 toolContract({
   title: "remember",
   open: remembering("remember"),
-  outcomes: { well: /Noted/, refuses: /failed/, garbage: /no text/, tooMuch: /at most/ },
+  outcomes: {
+    well: /Noted/,
+    never: "the store takes it at once, and writes when the disk lets it",
+    refuses: /failed/,
+    garbage: /no text/,
+    tooMuch: /at most/,
+  },
 });
 
 toolContract({
   title: "recall",
   open: remembering("recall"),
-  outcomes: { well: /2026-01-02: Likes tea/, never: /in time/, refuses: /failed/, garbage: /2026/ },
+  outcomes: {
+    well: /2026-01-02: Likes tea/,
+    never: /in time/,
+    refuses: /failed/,
+    garbage: /2026/,
+    tooMuch: /^(2026-01-02: y{300}(\n|$)){20}$/,
+  },
 });
 
 toolContract({
@@ -247,3 +285,19 @@ const MCP = {
 
 toolContract({ title: "of an MCP server that is a program", open: mcp("stdio"), outcomes: MCP });
 toolContract({ title: "of an MCP server over HTTP", open: mcp("http"), outcomes: MCP });
+
+test("every tool that Sidetone has itself is among them", () => {
+  const leg = { sendDtmf: async () => {} };
+  const all = [
+    ...callTools(defineAgent({ name: "test", targets: ["sales"] }), { leg, observer: { note: () => true } }),
+    ...collectDigits({
+      agent: defineAgent({ name: "test", collectors: [COLLECTOR] }),
+      ...{ leg, log: silentLog, vault: new Vault() },
+      keypad: () => {
+        throw new Error("nobody presses anything here");
+      },
+    }),
+    ...memoryTools(memory("well")),
+  ];
+  expect(all.map(({ definition }) => definition.name).filter((name) => !tried.has(name))).toEqual([]);
+});

@@ -3,6 +3,7 @@ import type { Message } from "../../../conversation/providers.ts";
 import { factsOf, fill, fillInput } from "./fill.ts";
 import type { Matcher } from "./match.ts";
 import { digitsOf, yesOrNo } from "./said.ts";
+import { saidWords } from "./said-words.ts";
 import type { Answer, Intent, Script } from "./script.ts";
 import { stem, tokensOf } from "./tokens.ts";
 
@@ -29,51 +30,48 @@ interface State {
 
 const MAX_MESSAGES = 200;
 const MAX_MISSES = 2;
-const GO_ON = "Yes, go on.";
-const ALL_RIGHT = "All right. What else can I do for you?";
+
+/** A script, with whoever finds its intents in what callers say, and the language they say it in. */
+export interface Known {
+  readonly script: Script;
+  readonly match: Matcher;
+  readonly language: string;
+}
 
 /** The answer to the last thing the caller said. The same messages always get the same answer. */
-export function replyTo(messages: readonly Message[], script: Script, match: Matcher): Reply | undefined {
-  return walk(messages, script, match).reply;
+export function replyTo(messages: readonly Message[], known: Known): Reply | undefined {
+  return walk(messages, known).reply;
 }
 
 /** What was asked for and given in the call. */
-export function talkOf(
-  messages: readonly Message[],
-  script: Script,
-  match: Matcher,
-): Pick<State, "topics"> & { values: State["given"] } {
-  const { topics, given } = walk(messages, script, match).state;
+export function talkOf(messages: readonly Message[], known: Known): Pick<State, "topics"> & { values: State["given"] } {
+  const { topics, given } = walk(messages, known).state;
   return { topics, values: given };
 }
 
-function walk(
-  messages: readonly Message[],
-  script: Script,
-  match: Matcher,
-): { state: State; reply: Reply | undefined } {
+function walk(messages: readonly Message[], known: Known): { state: State; reply: Reply | undefined } {
   const state: State = {
     ...{ topic: undefined, asking: undefined, values: new Map(), turns: new Map() },
     ...{ given: new Map(), topics: [] },
   };
   let reply: Reply | undefined;
   for (const message of messages.slice(-MAX_MESSAGES)) {
-    if (message.role === "user") reply = step(state, message.content, script, match);
+    if (message.role === "user") reply = step(state, message.content, known);
     else if (message.role === "tool") reply = told(state, message.content);
   }
   return { state, reply };
 }
 
-function step(state: State, text: string, script: Script, match: Matcher): Reply {
+function step(state: State, text: string, known: Known): Reply {
   if (state.asking) {
-    const reply = answered(state, text, script, match);
+    const reply = answered(state, text, known);
     if (reply) return reply;
   }
   const further = furtherQuestion(state, text);
   if (further) return further;
-  const found = match(text)?.intent;
+  const found = known.match(text)?.intent;
   if (found) return begin(state, found, text);
-  return followOf(state, state.topic, text) ?? otherwise(state, script);
+  return followOf(state, state.topic, text) ?? otherwise(state, known.script);
 }
 
 /** "And on sunday?": short, and about what was just talked about. */
@@ -126,7 +124,7 @@ function told(state: State, content: string): Reply | undefined {
 }
 
 /** What the caller said to a question of ours; undefined: it was something else, and the question is dropped. */
-function answered(state: State, text: string, script: Script, match: Matcher): Reply | undefined {
+function answered(state: State, text: string, known: Known): Reply | undefined {
   const asking = state.asking;
   const slot = asking?.intent.slots[asking.at];
   if (!asking || !slot) return undefined;
@@ -136,27 +134,32 @@ function answered(state: State, text: string, script: Script, match: Matcher): R
     return undefined;
   }
   if (slot.type === "yesno") {
-    const yes = yesOrNo(text);
+    const yes = yesOrNo(text, known.language);
     if (yes !== undefined) state.given.set(slot.name, yes ? "yes" : "no");
     if (yes === true) return ask(state, asking.intent, asking.at + 1);
     if (yes === false) {
       state.asking = undefined;
-      return { text: slot.no === undefined ? ALL_RIGHT : nextOf(state, `${asking.intent.name}/no`, slot.no) };
+      return {
+        text:
+          slot.no === undefined
+            ? saidWords(known.language).allRight
+            : nextOf(state, `${asking.intent.name}/no`, slot.no),
+      };
     }
   } else {
-    const digits = digitsOf(text);
+    const digits = digitsOf(text, known.language);
     asking.digits = (asking.digits + digits).slice(0, slot.max);
-    if (digits !== "" && asking.digits.length < slot.min) return { text: GO_ON };
+    if (digits !== "" && asking.digits.length < slot.min) return { text: saidWords(known.language).goOn };
     if (digits !== "") {
       state.values.set(slot.name, asking.digits);
       state.given.set(slot.name, asking.digits);
       return ask(state, asking.intent, asking.at + 1);
     }
   }
-  return misunderstood(state, text, script, match);
+  return misunderstood(state, text, known);
 }
 
-function misunderstood(state: State, text: string, script: Script, match: Matcher): Reply | undefined {
+function misunderstood(state: State, text: string, { script, match, language }: Known): Reply | undefined {
   const asking = state.asking;
   const other = match(text)?.intent;
   if (!asking || (other && other !== asking.intent)) {
@@ -169,7 +172,7 @@ function misunderstood(state: State, text: string, script: Script, match: Matche
     return otherwise(state, script);
   }
   const slot = asking.intent.slots[asking.at];
-  return { text: slot && "ask" in slot ? slot.ask : GO_ON };
+  return { text: slot && "ask" in slot ? slot.ask : saidWords(language).goOn };
 }
 
 const otherwise = (state: State, script: Script): Reply => ({ text: nextOf(state, "", script.else) });

@@ -1,16 +1,9 @@
 import type { Message, ReplyPart, ToolDefinition } from "../../../conversation/providers.ts";
-import { talkOf } from "./dialogue.ts";
-import type { Matcher } from "./match.ts";
-import type { Script } from "./script.ts";
+import { type Known, talkOf } from "./dialogue.ts";
 
 /** What a call came to, by the script alone: what its slots were filled with, and which intents were asked for. */
-export function scriptedOutcome(
-  tool: ToolDefinition,
-  messages: readonly Message[],
-  script: Script,
-  match: Matcher,
-): ReplyPart {
-  const { values, topics } = talkOf(messages, script, match);
+export function scriptedOutcome(tool: ToolDefinition, messages: readonly Message[], known: Known): ReplyPart {
+  const { values, topics } = talkOf(messages, known);
   const properties = tool.parameters.properties as Readonly<Record<string, { type?: unknown }>>;
   const input: Record<string, unknown> = {};
   for (const [name, { type }] of Object.entries(properties)) {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { saidWords } from "./said-words.ts";
 
 const MAX_WORDS = 300;
 const MAX_ANSWER = 2000;
@@ -105,18 +106,16 @@ export type Intent = Script["intents"][number];
 export type Slot = Intent["slots"][number];
 export type Answer = Script["else"];
 
-const YES_NO = ["yes", "no", "yes please", "no thank you"];
-const DIGITS = ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-
 /** What callers of this script are likely to say, for the recogniser: phrases first, then single keywords. */
-export function hintsOf(script: Script): string[] {
+export function hintsOf(script: Script, language: string): string[] {
   const { intents } = script;
   const slots = intents.flatMap((intent) => intent.slots);
+  const { expected } = saidWords(language);
   const hints = [
     ...intents.flatMap((intent) => intent.phrases),
     ...intents.flatMap((intent) => [...intent.keywords, ...intent.follow.flatMap((follow) => follow.keywords)]),
-    ...(slots.some((slot) => slot.type === "yesno") ? YES_NO : []),
-    ...(slots.some((slot) => slot.type === "digits") ? DIGITS : []),
+    ...(slots.some((slot) => slot.type === "yesno") ? expected.yesNo : []),
+    ...(slots.some((slot) => slot.type === "digits") ? expected.digits : []),
   ];
   return [...new Set(hints.map((hint) => hint.toLowerCase()))];
 }
