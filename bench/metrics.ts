@@ -5,7 +5,7 @@ import { hangs, kills } from "./pbx/failover.ts";
 import { firstSound } from "./pbx/first-sound.ts";
 import { greeting } from "./pbx/greeting.ts";
 import { leak } from "./pbx/leak.ts";
-import { concurrent, setup } from "./pbx/load.ts";
+import { concurrent, lent, setup } from "./pbx/load.ts";
 import { network, networkMetric, networkNames, networkText } from "./pbx/network.ts";
 import { reply } from "./pbx/reply.ts";
 import { soak } from "./pbx/soak.ts";
@@ -122,6 +122,18 @@ export const metrics: readonly Metric[] = [
     aims: [{ of: "value", atLeast: 60 }],
     aimsOn: { freeswitch: [{ of: "value", atLeast: 100 }] },
     scenario: concurrent,
+  },
+  {
+    name: "lent_gap_ms",
+    what: "100 conversations at the same time, providers elsewhere: the time between one packet to a caller and the next.",
+    aims: [{ of: "p99", below: 30 }],
+    scenario: lent,
+  },
+  {
+    name: "lent_worker_cores",
+    what: "The same calls: cores in use by the worker, all threads.",
+    aims: [{ of: "value", below: 0.5 }],
+    scenario: lent,
   },
   {
     name: "setup_per_s",

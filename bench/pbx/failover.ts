@@ -1,3 +1,4 @@
+import { codeOf } from "../../src/base/errors.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
 import { heardSound } from "../../src/cli/demo/actors.ts";
 import type { PbxStage } from "../engines/stage.ts";
@@ -9,6 +10,7 @@ const SPEAKING_MS = 400;
 const MENU_WITHIN_MS = 5000;
 const HEARD_BY_MS = { figure: 2600, tryOut: 1200 };
 const STALLS = { figure: 3, tryOut: 1 };
+const REDIALS = 3;
 const STALL_MS = 350;
 
 interface Fault {
@@ -18,19 +20,44 @@ interface Fault {
   readonly lateMs: readonly number[];
 }
 
-/** One call whose agent is speaking when its worker gets the signal; then the menu is waited for, by its sound. */
-async function hurt(
+interface Harm {
+  readonly by: NodeJS.Signals;
+  readonly before?: (pid: number, leg: CallLeg) => Promise<void>;
+}
+
+/** As `hurtOnce`, and dials again where another worker had come before the signal: at most so often. */
+async function hurt(stage: PbxStage, bench: Bench, harm: Harm): Promise<Fault> {
+  for (let redials = 0; redials <= REDIALS; redials += 1) {
+    const fault = await hurtOnce(stage, bench, harm);
+    if (fault) return fault;
+    bench.progress("the worker had gone before it was hurt: one more call");
+  }
+  throw new Error(`${REDIALS + 1} calls in a row lost their worker before it was hurt`);
+}
+
+/**
+ * One call whose agent is speaking when its worker gets the signal; then the menu is waited for, by its sound. Undefined: the worker
+ * that answered was not there any more by then, so it is none of this bench's deaths.
+ */
+async function hurtOnce(
   { service, phone, menu }: PbxStage,
   { clock, signal, smoke }: Bench,
-  { by, before }: { by: NodeJS.Signals; before?: (pid: number, leg: CallLeg) => Promise<void> },
-): Promise<Fault> {
+  { by, before }: Harm,
+): Promise<Fault | undefined> {
   await service.ready(step(signal));
   const pid = await service.workerPid();
   return await inCall(phone, { signal }, async (leg) => {
     await leg.heard.soundFor({ ms: SPEAKING_MS, sinceMs: answeredMs(leg), signal: step(signal) });
-    await before?.(pid, leg);
-    const sinceMs = clock.now();
-    process.kill(pid, by);
+    let sinceMs = 0;
+    try {
+      await before?.(pid, leg);
+      if ((await service.workerPid().catch(() => 0)) !== pid) return undefined;
+      sinceMs = clock.now();
+      process.kill(pid, by);
+    } catch (error) {
+      if (codeOf(error) === "ESRCH") return undefined;
+      throw error;
+    }
     // To look for the sound is work, during which packets wait: so it is looked for when it has been heard.
     await clock.sleep(smoke ? HEARD_BY_MS.tryOut : HEARD_BY_MS.figure, signal);
     const lateMs = latenessOf(leg);
@@ -50,7 +77,8 @@ export const kills: Scenario = {
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
     const faults: Fault[] = [];
-    const count = bench.smoke ? bench.trials : Math.max(bench.trials, KILLS);
+    // The time alone needs no more kills than any other figure.
+    const count = bench.smoke || !bench.wants("calls_lost") ? bench.trials : Math.max(bench.trials, KILLS);
     while (faults.length < count) faults.push(await hurt(stage, bench, { by: "SIGKILL" }));
     return {
       samples: { failover_kill_ms: msOf(faults) },

@@ -1,5 +1,6 @@
 import type { CallLeg } from "../../src/caller/leg.ts";
 import { framesOf } from "../../src/caller/speech.ts";
+import { CLOUD_NUMBER } from "../agents.ts";
 import type { PbxStage } from "../engines/stage.ts";
 import type { Bench, Findings, Scenario } from "../metric.ts";
 import { INTERRUPTIONS, words } from "../sounds.ts";
@@ -21,6 +22,7 @@ interface Load {
   readonly greeted: number;
   readonly lateP99Ms: number;
   readonly gapP99Ms: number;
+  readonly gapsMs: readonly number[];
   /** Cores in use while all conversations were up. */
   readonly cores: { readonly worker: number; readonly pbx: number };
   readonly ownLateP99Ms: number;
@@ -51,7 +53,7 @@ async function coresOf(
 }
 
 /** So many conversations at the same time, counted from when the last one was answered. */
-async function hold(stage: PbxStage, bench: Bench, calls: number): Promise<Load> {
+async function hold(stage: PbxStage, bench: Bench, calls: number, number?: string): Promise<Load> {
   const { clock, signal } = bench;
   const [holdMs, settleMs] = bench.smoke ? [800, 300] : [HOLD_MS, SETTLE_MS];
   const startMs = clock.now();
@@ -60,7 +62,7 @@ async function hold(stage: PbxStage, bench: Bench, calls: number): Promise<Load>
   let greeted = 0;
   const one = async (index: number): Promise<void> => {
     await clock.sleep((index * 1000) / ARRIVALS_PER_S, signal);
-    await inCall(stage.phone, { signal }, async (leg) => {
+    await inCall(stage.phone, { signal, ...(number !== undefined && { number }) }, async (leg) => {
       await leg.heard.sound({ signal: step(signal) });
       greeted += 1;
       await converse(leg, bench, measureMs + holdMs, index);
@@ -82,6 +84,7 @@ async function hold(stage: PbxStage, bench: Bench, calls: number): Promise<Load>
     greeted: greeted - failed,
     lateP99Ms: percentile(late, 0.99),
     gapP99Ms: percentile(gaps, 0.99),
+    gapsMs: gaps,
     cores: { worker, pbx },
     ownLateP99Ms: percentile(own, 0.99),
     ownLateMs: own,
@@ -106,11 +109,29 @@ export const concurrent: Scenario = {
     const best = carried.at(-1);
     return {
       values: { concurrent_calls: best?.calls ?? 0 },
-      notes: loads.map(
-        ({ calls, greeted, lateP99Ms, gapP99Ms, ownLateP99Ms, cores }) =>
-          `${calls} calls: ${greeted} greeted, frames' lateness p99 ${lateP99Ms.toFixed(1)} ms, gap between them p99 ${gapP99Ms.toFixed(1)} ms (callers' own lateness ${ownLateP99Ms.toFixed(1)} ms); cores: worker ${cores.worker.toFixed(2)}, PBX ${cores.pbx.toFixed(2)}`,
-      ),
+      notes: loads.map(noteOf),
       lateMs: best?.ownLateMs ?? [],
+    };
+  },
+};
+
+const noteOf = ({ calls, greeted, lateP99Ms, gapP99Ms, ownLateP99Ms, cores }: Load): string =>
+  `${calls} calls: ${greeted} greeted, frames' lateness p99 ${lateP99Ms.toFixed(1)} ms, gap between them p99 ${gapP99Ms.toFixed(1)} ms (callers' own lateness ${ownLateP99Ms.toFixed(1)} ms); cores: worker ${cores.worker.toFixed(2)}, PBX ${cores.pbx.toFixed(2)}`;
+
+const LENT = 100;
+
+/** A hundred calls that are lent at the same time, their recogniser, model and voice on other machines as far as the worker can tell. */
+export const lent: Scenario = {
+  name: "100 calls",
+  async run(bench): Promise<Findings> {
+    const stage = await bench.stage();
+    await stage.service.ready(step(bench.signal));
+    const load = await hold(stage, bench, bench.smoke ? 2 : LENT, CLOUD_NUMBER);
+    return {
+      samples: { lent_gap_ms: load.gapsMs },
+      values: { lent_worker_cores: load.cores.worker },
+      notes: [noteOf(load)],
+      lateMs: load.ownLateMs,
     };
   },
 };

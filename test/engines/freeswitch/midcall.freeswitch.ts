@@ -7,9 +7,10 @@ import { MENU_HZ, SALES_HZ } from "../contract.ts";
 import { Line } from "../line.ts";
 import { RealFreeswitch } from "../real-freeswitch.ts";
 import { type PhoneOptions, SipPhone } from "../sip-phone.ts";
+import { AGENT_HZ, speakForEver } from "./speaker.ts";
+import { hears, packets } from "./talk.ts";
 
 // What people do to a call in the middle of it, while it is lent, on a real FreeSWITCH.
-const AGENT_HZ = 440;
 const CALLER_HZ = 700;
 const OTHER_HZ = 1200;
 /** No G.711 carries it. */
@@ -59,31 +60,6 @@ async function talking(wishes: Partial<PhoneOptions> = {}): Promise<Talk> {
   await hears(phone, AGENT_HZ, "the agent");
   return { phone, leg, media };
 }
-
-const roomIn = (media: MediaStream, signal: AbortSignal): Promise<boolean> =>
-  media.room(signal).then(
-    () => true,
-    () => false,
-  );
-
-async function speakForEver(media: MediaStream, signal: AbortSignal, hz = AGENT_HZ): Promise<void> {
-  const samples = media.rate / 50;
-  for (let at = 0; !signal.aborted; at += samples) {
-    const pcm = Int16Array.from({ length: samples }, (_, index) =>
-      Math.round(8000 * Math.sin((2 * Math.PI * hz * (at + index)) / media.rate)),
-    );
-    // The wait ends with the call, or before it when its sound is stopped.
-    if (!media.write({ pcm, rate: media.rate }) && !(await roomIn(media, signal))) return;
-  }
-}
-
-const hears = ({ line }: SipPhone, hz: number, what: string): Promise<void> =>
-  line.until(() => line.share(hz) > 0.9, what);
-
-const packets = ({ line }: SipPhone, count: number): Promise<void> => {
-  const until = line.packets + count;
-  return line.until(() => line.packets >= until, `${count} packets more`, 8000);
-};
 
 /** Resolves when the agent hears this tone. */
 function agentHears({ media }: Talk, hz: number): Promise<void> {
@@ -153,6 +129,17 @@ describe("a lent call", () => {
     await bothHear(talk, CALLER_HZ);
   });
 
+  test("that the PBX itself puts on hold, with music of its own, comes back as it was", async () => {
+    const talk = await talking();
+    await pbx.pbx.cli(`uuid_setvar ${talk.leg.id} hold_music tone_stream://%(60000,0,${OTHER_HZ})`);
+    expect(await pbx.pbx.cli(`uuid_hold ${talk.leg.id}`)).toMatch(/^\+OK/);
+    // Longer than the timer that pulls calls away. FreeSWITCH plays its music to a bridged party alone: here nothing comes.
+    await systemClock.sleep(3000);
+    expect(talk.leg.signal.aborted).toBe(false);
+    expect(await pbx.pbx.cli(`uuid_hold off ${talk.leg.id}`)).toMatch(/^\+OK/);
+    await bothHear(talk, CALLER_HZ);
+  });
+
   test("whose caller's phone asks for a transfer of it, which has nobody to be transferred, goes on", async () => {
     const talk = await talking();
     talk.phone.refer("sales");
@@ -171,6 +158,21 @@ describe("a lent call", () => {
     const heard = agentHears({ phone, leg, media }, WIDE_HZ + 700);
     phone.line.say(WIDE_HZ + 700, 5000);
     await heard;
+  });
+
+  test.each([
+    ["in Greek and Chinese", "Ζωή 陈小姐", "Ζωή 陈小姐"],
+    ["with a line break in it, encoded", "Ann%0A%0Aapi uuid_kill all", "Ann api uuid_kill all"],
+    ["with a folded line in it, which is one line to SIP", "Ann\r\n api uuid_kill all", undefined],
+    ["with a comma and a semicolon", "Smith, Ann; uuid=1", "Smith, Ann; uuid=1"],
+  ])("whose caller's name is %s goes on, and is told as one line", async (_, fromName, told) => {
+    const talk = await talking({ fromName });
+    if (told !== undefined) expect(talk.leg.fromName).toBe(told);
+    expect(talk.leg.fromName).not.toMatch(/[\r\n]/);
+    // Whatever is ordered for this call is ordered for this call.
+    await bothHear(talk, CALLER_HZ);
+    await talk.leg.giveBack({ next: "transfer", target: "sales" });
+    await hears(talk.phone, SALES_HZ, "sales");
   });
 
   test("whose caller calls himself a command, with quotes and commas, is as any other", async () => {
