@@ -123,6 +123,7 @@ const LENT = 100;
 /** A hundred calls that are lent at the same time, their recogniser, model and voice on other machines as far as the worker can tell. */
 export const lent: Scenario = {
   name: "100 calls",
+  alone: true,
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
     await stage.service.ready(step(bench.signal));
