@@ -189,7 +189,7 @@ async function requirePorts(ports: AsteriskPorts, cli: Booting["cli"]): Promise<
     await cli("manager show settings"),
     await cli("pjsip show transports"),
   ];
-  if (!http.includes(`127.0.0.1:${ports.http}`)) throw new Error(`HTTP port ${ports.http} is taken`);
+  if (!http.includes(`:${ports.http}`)) throw new Error(`HTTP port ${ports.http} is taken`);
   if (!ami.includes(String(ports.ami))) throw new Error(`AMI port ${ports.ami} is taken`);
   if (!sip.includes(`127.0.0.1:${ports.sip}`)) throw new Error(`SIP port ${ports.sip} is taken`);
 }

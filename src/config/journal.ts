@@ -17,9 +17,9 @@ const valkey = z
       .describe(
         "`valkeys://journal.example:6379`, over TLS with a verified certificate. Redis (6.2 and newer) is as good.",
       ),
-    plain: z
+    tunnelled: z
       .boolean()
-      .describe("Allows `valkey://`, without TLS, beyond this machine: in a network that nobody else reads.")
+      .describe("The server is beyond this host, and a tunnel protects what is said to it: `valkey://` will do.")
       .default(false),
     user: z.string().max(128).describe("Left out: the server's default one.").default(""),
     password: z.string().min(1).max(512).describe("What the server asks for.").optional(),
@@ -33,14 +33,14 @@ const valkey = z
       .describe("What all keys begin with. The same for all that go on with each other's calls.")
       .default("sidetone:"),
     timeoutMs: whole(
-      "What the server has not answered by then has failed. A caller whose host has died waits for it.",
+      "What the server has not answered by then has failed. Nobody waits for it; a caller whose host has died waits 400 ms for its journal.",
       20,
       2000,
-    ).default(250),
+    ).default(1000),
   })
-  .refine(({ url, plain }) => url.startsWith("valkeys:") || plain || hostBeyond(url) === undefined, {
+  .refine(({ url, tunnelled }) => url.startsWith("valkeys:") || tunnelled || hostBeyond(url) === undefined, {
     path: ["url"],
-    message: "valkeys, but for this machine itself, or with `plain: true`",
+    message: "beyond this host only valkeys://: the password would travel in the clear (or set tunnelled)",
   });
 
 /** Another worker goes on with a call by it; see docs/operating.md. */

@@ -13,6 +13,8 @@ export interface DiskFile {
 export interface JournalDisk {
   /** How many files may be written at once. Default: one. */
   readonly lanes?: number;
+  /** How long after a failure it is tried again. Default: a second. */
+  readonly retryMs?: number;
   /** What is old it removes by itself. */
   readonly expires?: boolean;
   makeFolder(dir: string): Promise<void>;

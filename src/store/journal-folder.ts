@@ -190,7 +190,7 @@ export class JournalFolder implements CallJournal {
     }
   }
 
-  /** Whether the disk took it; else it is tried again a second later. */
+  /** Whether the disk took it; else it is tried again later. */
   async #workOn(file: JournalFile): Promise<boolean> {
     const { clock, dir } = this.#options;
     this.#dirty.delete(file);
@@ -203,7 +203,7 @@ export class JournalFolder implements CallJournal {
       this.#made = undefined;
       this.#failed(error);
       this.#dirty.add(file);
-      this.#retry ??= clock.after(RETRY_MS, () => {
+      this.#retry ??= clock.after(this.#disk.retryMs ?? RETRY_MS, () => {
         this.#retry = undefined;
         for (const waiting of this.#dirty) this.#wake(waiting);
       });

@@ -22,6 +22,7 @@ export interface ValkeySettings {
 export const KEEP_MS = 3_600_000;
 const RECONNECT_MS = 1000;
 const CONNECT_MS = 2000;
+const RETRY_MS = 250;
 /** So many journals are written at once, in one round trip each. */
 const LANES = 64;
 const PORT = 6379;
@@ -40,6 +41,7 @@ interface ValkeyParts {
 export class ValkeyDisk implements JournalDisk {
   readonly lanes = LANES;
   readonly expires = true;
+  readonly retryMs = RETRY_MS;
   readonly #client: Valkey;
   readonly #settings: ValkeySettings;
   readonly #clock: Clock;

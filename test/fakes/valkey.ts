@@ -33,8 +33,8 @@ export class FakeValkey {
     this.#server = options.tls ? createTlsServer(options.tls, onSocket) : createServer(onSocket);
   }
 
-  async listen(port = 0): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
+  async listen(port = 0, host = "127.0.0.1"): Promise<number> {
+    await new Promise<void>((resolve) => this.#server.listen(port, host, resolve));
     const address = this.#server.address();
     return typeof address === "object" && address ? address.port : 0;
   }

@@ -287,5 +287,7 @@ function presenceOf(world: World, pbx: ModelPbx, process: Process) {
       for (const signal of [connection, over.signal]) signal.addEventListener("abort", gone, { once: true });
     },
     drop: () => over.abort(),
+    // The network is never cut here: see test/failover/standby.real.test.ts.
+    holds() {},
   };
 }

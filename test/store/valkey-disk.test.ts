@@ -130,7 +130,7 @@ test("a certificate that nobody vouches for is not accepted, one that the config
 
 test("sidetone check says whether the server takes a journal, and that what is said stands there in the clear", async () => {
   const { server, port } = await serve();
-  const valkey = { url: `valkey://127.0.0.1:${port}`, plain: false, user: "", prefix: "s:", timeoutMs: 2000 };
+  const valkey = { url: `valkey://127.0.0.1:${port}`, tunnelled: false, user: "", prefix: "s:", timeoutMs: 2000 };
   const journal = { dir: "", fsync: "never", valkey } as const;
   const findings = await checkJournal({ journal });
   expect(findings.map(({ level, what }) => `${level} ${what}`).join("\n")).toMatch(

@@ -63,7 +63,7 @@ export interface Connections {
   ari(options: AriClientOptions): Ari;
   ami(options: AmiClientOptions): Ami;
   media(options: WebsocketMediaOptions): Promise<Line>;
-  presence(options: PresenceOptions): Pick<Presence, "hold" | "drop">;
+  presence(options: PresenceOptions): Pick<Presence, "hold" | "drop" | "holds">;
 }
 
 const overTheNetwork: Connections = {
@@ -97,7 +97,7 @@ class AsteriskEngine implements Engine {
   readonly #counts: LineCounts = noCounts();
   readonly #recordings: RecordingStore | undefined;
   readonly #siblings: Siblings | undefined;
-  readonly #presence: Pick<Presence, "hold" | "drop"> | undefined;
+  readonly #presence: Pick<Presence, "hold" | "drop" | "holds"> | undefined;
   readonly #context: EngineContext;
   /** Calls of ours that are recorded: until the dialplan says that it has stopped, or the channel is gone. */
   readonly #recorded = new Map<string, RawRecording>();
@@ -127,7 +127,7 @@ class AsteriskEngine implements Engine {
     this.#ami = connections.ami({ options: options.ami, clock, log });
     this.#telling = new Telling({ ari: this.#ari, ami: this.#ami, clock, log });
     if (options.presence || (siblings && siblings.size > 1))
-      this.#presence = connections.presence({ ari: this.#ari, url: options.ari.url, clock, log });
+      this.#presence = connections.presence({ ari: this.#ari, ami: this.#ami, url: options.ari.url, clock, log });
   }
 
   get health(): EngineHealth {
@@ -357,6 +357,7 @@ class AsteriskEngine implements Engine {
     try {
       const line = await this.#connectLine(offer);
       this.#lines.add(line);
+      this.#presence?.holds(offer.channel, line.closed);
       this.#later(
         line.closed.then(() => void this.#lines.delete(line)),
         "a line could not be forgotten",
