@@ -10,6 +10,8 @@ declare module "vitest" {
     readonly pocketsphinx: boolean;
     /** SIPp, which speaks SIP as a test wants it. */
     readonly sipp: boolean;
+    /** `ip` and `tc`, for hosts with a network of their own. */
+    readonly network: boolean;
   }
 }
 
@@ -34,4 +36,6 @@ export async function setup(project: TestProject): Promise<void> {
   project.provide("pocketsphinx", prepared === true);
   const sipp = await orSkip("SIPp", () => preparePackages(["sip-tester"], { progress }).then(() => true));
   project.provide("sipp", sipp === true);
+  const network = await orSkip("iproute2", () => preparePackages(["iproute2"], { progress }).then(() => true));
+  project.provide("network", network === true);
 }

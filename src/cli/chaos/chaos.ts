@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Command, Option } from "commander";
 import { systemClock } from "../../base/clock.ts";
-import { isCancellation, OutsideError } from "../../base/errors.ts";
+import { isCancellation, messageOf, OutsideError } from "../../base/errors.ts";
 import { createLog, type Log } from "../../base/log.ts";
 import { Phone } from "../../caller/phone.ts";
 import { catalogue } from "../../config/catalogue.ts";
@@ -12,7 +12,7 @@ import { pbxOf, readSound, readText } from "../call.ts";
 import { CommandError, EXIT, EXIT_HELP } from "../exit.ts";
 import { INTERRUPTED, Interrupt } from "../interrupt.ts";
 import { configOption } from "../run.ts";
-import { FAULTS, type Fault } from "./faults.ts";
+import { type Cable, cutOf, FAULTS, type Fault, NO_CUT } from "./faults.ts";
 import { type Verdict, verdictText } from "./rows.ts";
 import { chaos } from "./run.ts";
 import { refuseWhileBusy, runningService } from "./service.ts";
@@ -24,8 +24,8 @@ of them, one fault is done to the service, and 4 s later the row says what each 
 up. Only processes of this service are touched, and everything is put back at the end, also after Ctrl-C.
 
 Faults: kill (the worker with the most calls), stop (the same one, SIGSTOP), all workers, supervisor, slow (more busy
-processes than processors), disk full (where stateDir has a small file system of its own), pbx command (only with
---pbx-command). What cannot be tried here is skipped, with the reason. Exit status 0 only if no call is lost
+processes than processors), memory (the kernel gives the worker with the most calls no more), disk full (where stateDir has a small file system of its own), pbx command (only with
+--pbx-command), cut NAME (only with --cut: your command is run with "cut", and in the end with "heal"). What cannot be tried here is skipped, with the reason. Exit status 0 only if no call is lost
 and everybody heard in time what docs/operating.md promises.
 
 Examples:
@@ -40,6 +40,7 @@ const CALLERS_MAX = 20;
 const PAUSE_MS = 100;
 const COMMAND_MS = 20_000;
 const MENU_PROMPT = "menu.wav";
+const DEMO_CABLE: Cable = { name: "pbx", cut: async () => {}, heal: async () => {} };
 
 interface ChaosCommandOptions {
   readonly config?: string;
@@ -54,6 +55,7 @@ interface ChaosCommandOptions {
   readonly only?: string;
   readonly menuPrompt?: string;
   readonly pbxCommand?: string;
+  readonly cut?: readonly Cable[];
   readonly whileCallsAreUp?: boolean;
   readonly json?: boolean;
 }
@@ -77,6 +79,12 @@ export function addChaosCommand(program: Command): void {
       "the menu's prompt as callers hear it (default: menu.wav in the folder of the prompts)",
     )
     .option("--pbx-command <command>", "also do this to the PBX, e.g. \"asterisk -rx 'module reload'\"")
+    .addOption(
+      new Option(
+        "--cut <name=command>",
+        "a network that the command cuts and heals; may be given several times",
+      ).argParser(cableOf),
+    )
     .option("--while-calls-are-up", "even while real callers are on the line: they are hit as well")
     .option("--json", "one object instead of the table")
     .addHelpText("after", HELP)
@@ -91,15 +99,26 @@ function callersOf(text: string): number {
   throw new CommandError(`--callers "${text}" is not from 1 to ${CALLERS_MAX}.`, EXIT.usage);
 }
 
+/** One more of them. */
+function cableOf(text: string, before: readonly Cable[] = []): readonly Cable[] {
+  const [, name = "", command = ""] = /^([a-z][a-z0-9-]{0,31})=(.+)$/.exec(text) ?? [];
+  if (command === "")
+    throw new CommandError(`--cut "${text}" is not name=command, e.g. pbx=/usr/local/sbin/cut-pbx.`, EXIT.usage);
+  const order = (word: "cut" | "heal") =>
+    shell("sh", ["-c", `${command} ${word}`], { timeout: COMMAND_MS }).catch((error: unknown) => {
+      throw new OutsideError("NO_CUT", `--cut ${name}: ${messageOf(error).trim()}`);
+    });
+  return [...before, { name, cut: () => order("cut"), heal: () => order("heal") }];
+}
+
 async function run(options: ChaosCommandOptions): Promise<number> {
-  const faults = chosen(options.only);
   using interrupt = new Interrupt();
   const { signal } = interrupt;
   const undo = new AsyncDisposableStack();
   const progress = (text: string): void => void process.stderr.write(`· ${text}\n`);
   const log = createLog({ level: "error", pretty: true });
   try {
-    const verdict = await play(options, { faults, log, progress, signal, undo });
+    const verdict = await play(options, { log, progress, signal, undo });
     process.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : `\n${verdictText(verdict)}`);
     return verdict.ok ? EXIT.fine : EXIT.fault;
   } catch (error) {
@@ -111,26 +130,28 @@ async function run(options: ChaosCommandOptions): Promise<number> {
   }
 }
 
-function chosen(only: string | undefined): readonly Fault[] {
-  if (only === undefined) return FAULTS;
+function chosen(only: string | undefined, cables: readonly Cable[]): readonly Fault[] {
+  const all = [...FAULTS, ...(cables.length > 0 ? cables.map(cutOf) : [NO_CUT])];
+  if (only === undefined) return all;
   return only.split(",").map((name) => {
-    const fault = FAULTS.find((one) => one.name === name.trim());
+    const fault = all.find((one) => one.name === name.trim());
     if (fault) return fault;
-    const names = FAULTS.map((one) => one.name).join(", ");
+    const names = all.map((one) => one.name).join(", ");
     throw new CommandError(`--only: there is no fault "${name.trim()}". There are: ${names}.`, EXIT.usage);
   });
 }
 
 interface Play {
-  readonly faults: readonly Fault[];
   readonly log: Log;
   readonly progress: (text: string) => void;
   readonly signal: AbortSignal;
   readonly undo: AsyncDisposableStack;
 }
 
-async function play(options: ChaosCommandOptions, { faults, log, progress, signal, undo }: Play): Promise<Verdict> {
+async function play(options: ChaosCommandOptions, { log, progress, signal, undo }: Play): Promise<Verdict> {
   const clock = systemClock;
+  // Before anything is started for nothing: what the stage has of its own is known.
+  chosen(options.only, options.demo ? [DEMO_CABLE] : (options.cut ?? []));
   const where = options.demo
     ? await (await import("./stage.ts")).setChaosStage({ clock, log, progress, signal, undo })
     : await named(options);
@@ -143,6 +164,7 @@ async function play(options: ChaosCommandOptions, { faults, log, progress, signa
   await phone.start({ signal });
   if (where.register) await phone.register({ signal });
   const { target, restart, pbx } = where;
+  const faults = chosen(options.only, where.cables);
   const field = { stateDir: config.stateDir, restart, pbx };
   const line = { phone, target, service, menu, clock, signal };
   return await chaos({ ...line, callers: options.callers, faults, progress, field });
@@ -156,7 +178,14 @@ async function named(options: ChaosCommandOptions): Promise<Where> {
   const phone = { pbx, user, password };
   const allowed =
     pbxCommand === undefined ? {} : { pbx: () => shell("sh", ["-c", pbxCommand], { timeout: COMMAND_MS }) };
-  return { configFile: findConfigFile(options.config), phone, register, target: to, ...allowed };
+  return {
+    configFile: findConfigFile(options.config),
+    phone,
+    register,
+    target: to,
+    cables: options.cut ?? [],
+    ...allowed,
+  };
 }
 
 async function menuOf(file: string): Promise<Int16Array> {

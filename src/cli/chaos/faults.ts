@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { messageOf, OutsideError } from "../../base/errors.ts";
 import type { WorkerSummary } from "../../server/server.ts";
 import { diskIsShared, fillDisk } from "./disk.ts";
 import { busyProcesses, isUnit, serviceProcess, supervisorOf } from "./processes.ts";
@@ -11,6 +14,13 @@ export interface Field {
   readonly pbx?: (() => Promise<unknown>) | undefined;
   /** Starts the supervisor again where nobody else would. */
   readonly restart?: (() => Promise<void>) | undefined;
+}
+
+/** A connection that can be cut without a word, and made whole again. */
+export interface Cable {
+  readonly name: string;
+  cut(): Promise<unknown>;
+  heal(): Promise<unknown>;
 }
 
 export interface Fault {
@@ -55,6 +65,12 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: "memory",
+    mustHit: false,
+    impossible: ({ workers }) => (workers.length > 0 ? undefined : "no worker is up"),
+    strike: (field) => starve(one(field)),
+  },
+  {
     name: "disk full",
     mustHit: false,
     impossible: ({ stateDir }) => diskIsShared(stateDir),
@@ -72,6 +88,41 @@ export const FAULTS: readonly Fault[] = [
     },
   },
 ];
+
+/** What cuts a network. Nothing of the machine's own is touched: whoever names a cable says how. */
+export const cutOf = ({ name, cut, heal }: Cable): Fault => ({
+  name: `cut ${name}`,
+  mustHit: false,
+  async strike() {
+    await cut();
+    return heal;
+  },
+});
+
+/** Where nobody has named one. */
+export const NO_CUT: Fault = {
+  name: "cut",
+  mustHit: false,
+  impossible: () => "--cut does not say how a network is cut here",
+  strike: () => nothing,
+};
+
+const shell = promisify(execFile);
+
+/** No more memory for these: what they have they keep, until they ask for more. */
+async function starve(workers: readonly WorkerSummary[]): Promise<() => Promise<void>> {
+  const limit = async (pid: number, bytes: string): Promise<void> => {
+    await shell("prlimit", ["--pid", String(pid), `--as=${bytes}:`]);
+  };
+  const pids = workers.map(({ pid }) => serviceProcess(pid, "worker").pid);
+  try {
+    for (const pid of pids) await limit(pid, "1");
+  } catch (error) {
+    throw new OutsideError("NO_PRLIMIT", `prlimit (util-linux) does not limit a worker's memory: ${messageOf(error)}`);
+  }
+  // One that has died of it has no limit any more.
+  return async () => void (await Promise.allSettled(pids.map((pid) => limit(pid, "unlimited"))));
+}
 
 function supervisorIsSafe({ workers, restart }: Field): string | undefined {
   const supervisor = supervisorOf(workers[0]?.pid ?? 0);

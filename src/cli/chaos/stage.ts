@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { preparePackages } from "../../../deploy/engines/packages.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -10,6 +11,8 @@ import { prepareDemoPbx } from "../demo/pbx.ts";
 import { startDemoService } from "../demo/service.ts";
 import { NUMBER } from "../demo/stage.ts";
 import { makePrompts } from "../prompts.ts";
+import type { Cable } from "./faults.ts";
+import { Relay } from "./relay.ts";
 import type { Where } from "./where.ts";
 
 const WORKERS = 2;
@@ -37,7 +40,8 @@ export async function setChaosStage({ clock, log, progress, signal, undo }: Stag
   progress(`starting Sidetone with ${WORKERS} workers`);
   // A worker that is killed again and again shall not be waited for longer each time.
   const settings = { workers: WORKERS, sounds, supervisor: { restartMaxMs: 250 } };
-  const start = () => startDemoService({ engines: pbx.engines, dir, clock, settings });
+  const { engines, cable } = await throughCable(pbx.engines, undo);
+  const start = () => startDemoService({ engines, dir, clock, settings });
   let service = await start();
   undo.defer(() => service.stop());
   await service.ready(signal);
@@ -47,8 +51,38 @@ export async function setChaosStage({ clock, log, progress, signal, undo }: Stag
     phone: { pbx: pbx.address("caller"), user: "caller", password: account?.password },
     register: true,
     target: NUMBER,
+    cables: [cable],
     async restart() {
       service = await start();
+    },
+  };
+}
+
+const addresses = z.object({
+  asterisk: z.object({
+    ari: z.looseObject({ url: z.string() }),
+    ami: z.looseObject({ port: z.number() }),
+  }),
+});
+
+/** The same PBX, behind a cable that can be cut: its control and its sound. */
+async function throughCable(
+  given: unknown,
+  undo: AsyncDisposableStack,
+): Promise<{ engines: Record<string, unknown>; cable: Cable }> {
+  const { ari, ami } = addresses.parse(given).asterisk;
+  const url = new URL(ari.url);
+  const [http, manager] = await Promise.all([Relay.to(Number(url.port)), Relay.to(ami.port)]);
+  for (const relay of [http, manager]) undo.use(relay);
+  url.port = String(http.port);
+  return {
+    engines: {
+      asterisk: { ari: { ...ari, url: url.href.replace(/\/$/, "") }, ami: { ...ami, port: manager.port } },
+    },
+    cable: {
+      name: "pbx",
+      cut: async () => void [http, manager].map((relay) => relay.cut()),
+      heal: async () => void [http, manager].map((relay) => relay.heal()),
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { PhoneOptions } from "../../caller/phone.ts";
+import type { Cable } from "./faults.ts";
 
 /** Which service is tried, and how its PBX is called. */
 export interface Where {
@@ -8,6 +9,8 @@ export interface Where {
   readonly target: string;
   /** What may be done to the PBX. Rejects when it cannot. */
   readonly pbx?: () => Promise<unknown>;
+  /** What can be cut. */
+  readonly cables: readonly Cable[];
   /** Starts the supervisor again; absent: systemd does. */
   readonly restart?: () => Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { Siblings } from "../../call/siblings.ts";
 import type { EngineContext } from "../context.ts";
+import { isLoopback } from "../loopback.ts";
 import { parseRecordingWord, rawOf } from "../recording-word.ts";
 import { AmiClient, type AmiClientOptions } from "./ami.ts";
 import { AriClient, type AriClientOptions, AriError } from "./ari.ts";
@@ -126,7 +127,8 @@ class AsteriskEngine implements Engine {
     });
     this.#ami = connections.ami({ options: options.ami, clock, log });
     this.#telling = new Telling({ ari: this.#ari, ami: this.#ami, clock, log });
-    if (options.presence || (siblings && siblings.size > 1))
+    const { presence = !isLoopback(new URL(options.ari.url).hostname) } = options;
+    if (presence || (siblings && siblings.size > 1))
       this.#presence = connections.presence({ ari: this.#ari, ami: this.#ami, url: options.ari.url, clock, log });
   }
 

@@ -76,10 +76,10 @@ export const asteriskOptions = z
     audiosocket: audiosocket.prefault({}).describe("Only for AudioSocket."),
     presence: z
       .boolean()
-      .default(false)
       .describe(
-        "Another Sidetone answers this Asterisk's calls as well, with the same journal: a channel in sidetone-presence says that this one is up, and the calls of one that dies are offered to the other.",
-      ),
+        "A channel in sidetone-presence says that this Sidetone is up: its calls are taken back when the network to it is cut, and the calls of another one that dies, with the same journal, are offered to it. Default: where Asterisk is on another host, or there are several workers.",
+      )
+      .optional(),
   })
   .describe("An Asterisk beside which Sidetone runs.");
 

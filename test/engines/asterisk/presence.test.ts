@@ -24,9 +24,13 @@ test("a worker that Asterisk did not show shows itself within two seconds, howev
     variable: async () => "connection",
   };
   const url = `http://127.0.0.1:${(media.address() as AddressInfo).port}`;
-  const held = new Presence({ ari, ami: { setVariable: async () => {} }, url, clock, log: silentLog }).hold(
-    over.signal,
-  );
+  const held = new Presence({
+    ari,
+    ami: { setVariable: () => new Promise<void>(() => {}) },
+    url,
+    clock,
+    log: silentLog,
+  }).hold(over.signal);
 
   await clock.advance(60_000);
   const pauses = triedMs.slice(1).map((atMs, index) => atMs - (triedMs[index] ?? 0));

@@ -30,6 +30,7 @@ test("a worker whose line is good is heard six times a second", async () => {
   expect(beats.length).toBe(21);
   expect(longest(beats)).toBe(150);
   over.abort();
+  await clock.advance(10);
   await done;
   expect(clock.pending).toBe(0);
 });
