@@ -77,7 +77,7 @@ async function throughCable(
   url.port = String(http.port);
   return {
     engines: {
-      asterisk: { ari: { ...ari, url: url.href.replace(/\/$/, "") }, ami: { ...ami, port: manager.port } },
+      asterisk: { ari: { ...ari, url: url.href.replace(/\/$/, "") }, ami: { ...ami, port: manager.port }, pulse: true },
     },
     cable: {
       name: "pbx",

@@ -127,9 +127,17 @@ class AsteriskEngine implements Engine {
     });
     this.#ami = connections.ami({ options: options.ami, clock, log });
     this.#telling = new Telling({ ari: this.#ari, ami: this.#ami, clock, log });
-    const { presence = !isLoopback(new URL(options.ari.url).hostname) } = options;
+    const elsewhere = !isLoopback(new URL(options.ari.url).hostname);
+    const { presence = elsewhere, pulse = elsewhere } = options;
     if (presence || (siblings && siblings.size > 1))
-      this.#presence = connections.presence({ ari: this.#ari, ami: this.#ami, url: options.ari.url, clock, log });
+      this.#presence = connections.presence({
+        ari: this.#ari,
+        ami: this.#ami,
+        url: options.ari.url,
+        pulse,
+        clock,
+        log,
+      });
   }
 
   get health(): EngineHealth {

@@ -77,7 +77,13 @@ export const asteriskOptions = z
     presence: z
       .boolean()
       .describe(
-        "A channel in sidetone-presence says that this Sidetone is up: its calls are taken back when the network to it is cut, and the calls of another one that dies, with the same journal, are offered to it. Default: where Asterisk is on another host, or there are several workers.",
+        "A channel in sidetone-presence says that this Sidetone is up: the calls of another one that dies, with the same journal, are offered to it. Default: where Asterisk is on another host, or there are several workers.",
+      )
+      .optional(),
+    pulse: z
+      .boolean()
+      .describe(
+        "Where there is a presence: Asterisk takes this one's calls back when it is not heard of for 0.9 s. Default: where Asterisk is on another host; on the same one the supervisor sees to that.",
       )
       .optional(),
   })

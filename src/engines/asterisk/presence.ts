@@ -14,6 +14,8 @@ export interface PresenceOptions {
   readonly ami: Pick<AmiClient, "setVariable">;
   /** Asterisk's HTTP server, as in the options. */
   readonly url: string;
+  /** Whether the dialplan is to listen for this worker. */
+  readonly pulse: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -71,14 +73,14 @@ export class Presence {
   }
 
   async #once(signal: AbortSignal, shown: () => void): Promise<void> {
-    const { ari, ami, url, clock } = this.#options;
+    const { ari, ami, url, clock, pulse: listens } = this.#options;
     const channelId = `sidetone-presence-${randomBytes(6).toString("hex")}`;
     const shape = {
       ...{ endpoint: "WebSocket/INCOMING/c(slin)f(json)", channelId, timeout: "5" },
       ...{ context: "sidetone-presence", extension: "s", priority: "1" },
     };
-    // The dialplan listens for a pulse only where there is one: workers of an older version have none.
-    await ari.request("POST", "channels", shape, { variables: { SIDETONE_PULSE: "1" } });
+    // Workers of an older version have no pulse either: the dialplan listens where it is told to.
+    await ari.request("POST", "channels", shape, listens ? { variables: { SIDETONE_PULSE: "1" } } : undefined);
     const id = await ari.variable("MEDIA_WEBSOCKET_CONNECTION_ID", channelId);
     const closed = Promise.withResolvers<void>();
     const options = { perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES };
@@ -96,7 +98,7 @@ export class Presence {
         });
       const message = `Asterisk did not take the presence channel in ${OPEN_MS} ms.`;
       await withDeadline(opened, { clock, ms: OPEN_MS, message, signal });
-      void beat(channelId, { ami, clock, signal: pulse.signal });
+      if (listens) void beat(channelId, { ami, clock, signal: pulse.signal });
       this.#channel = channelId;
       for (const media of this.#held) this.#tell(media);
       shown();
@@ -112,7 +114,7 @@ export class Presence {
   /** Who has it: whatever has no name there is not taken back. */
   #tell(media: string): void {
     const { ami, log } = this.#options;
-    if (this.#channel === undefined) return;
+    if (this.#channel === undefined || !this.#options.pulse) return;
     ami.setVariable(media, "SIDETONE_HOLDER", this.#channel).catch((error: unknown) => {
       log.debug({ reason: messageOf(error) }, "a media channel does not know its worker");
     });

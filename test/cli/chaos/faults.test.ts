@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { diskIsShared, fillDisk } from "../../../src/cli/chaos/disk.ts";
-import { FAULTS } from "../../../src/cli/chaos/faults.ts";
+import { cutOf, FAULTS, NO_CUT } from "../../../src/cli/chaos/faults.ts";
 import { busyProcesses, serviceProcess } from "../../../src/cli/chaos/processes.ts";
 import { type RunningService, refuseWhileBusy, whole } from "../../../src/cli/chaos/service.ts";
 import type { LiveCall } from "../../../src/server/live.ts";
@@ -51,6 +51,26 @@ describe("the faults", () => {
     await expect.poll(() => stateOf(pid)).toBe("T");
     await undo();
     await expect.poll(() => stateOf(pid)).not.toBe("T");
+  });
+
+  test("a worker that is to have no more memory has its limit, and is let off in the end", async () => {
+    const { pid } = await started("worker");
+    const limit = () => /^Max address space\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8"))?.[1];
+    expect(limit()).toBe("unlimited");
+    const undo = await fault("memory").strike({ stateDir: "/", workers: [summary(1, pid, 1)] });
+    expect(limit()).toBe("1");
+    await undo();
+    expect(limit()).toBe("unlimited");
+  });
+
+  test("a network is cut and healed by what somebody has named, and by nothing else", async () => {
+    const done: string[] = [];
+    const cable = { name: "database", cut: async () => done.push("cut"), heal: async () => done.push("heal") };
+    const undo = await cutOf(cable).strike({ stateDir: "/", workers: [] });
+    expect(done).toEqual(["cut"]);
+    await undo();
+    expect(done).toEqual(["cut", "heal"]);
+    expect(NO_CUT.impossible?.({ stateDir: "/", workers: [] })).toContain("--cut");
   });
 
   test("another program that has got the number of a worker is left alone", async () => {
