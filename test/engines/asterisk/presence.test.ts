@@ -27,6 +27,7 @@ test("a worker that Asterisk did not show shows itself within two seconds, howev
   const held = new Presence({
     ari,
     ami: { setVariable: () => new Promise<void>(() => {}) },
+    pulse: true,
     url,
     clock,
     log: silentLog,
