@@ -16,7 +16,7 @@ export interface Capability {
   readonly dialled: string;
 }
 
-type Ask = Pick<AriClient, "request" | "variable">;
+export type Ask = Pick<AriClient, "request" | "variable">;
 
 export async function capabilityOf(ari: Ask): Promise<Capability> {
   const [info, websocketLoaded, audiosocketLoaded, dialled] = await Promise.all([
@@ -62,7 +62,7 @@ export function hasJsonControl(version: string): boolean {
   return major > 23 || minor >= (since[major] ?? Number.POSITIVE_INFINITY);
 }
 
-async function isLoaded(ari: Ask, module: string): Promise<boolean> {
+export async function isLoaded(ari: Ask, module: string): Promise<boolean> {
   try {
     const answer = await ari.request("GET", `asterisk/modules/${module}`);
     return JSON.stringify(answer ?? "").includes("Running");

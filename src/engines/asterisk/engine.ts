@@ -7,7 +7,6 @@ import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { Siblings } from "../../call/siblings.ts";
 import type { EngineContext } from "../context.ts";
-import { isLoopback } from "../loopback.ts";
 import { parseRecordingWord, rawOf } from "../recording-word.ts";
 import { AmiClient, type AmiClientOptions } from "./ami.ts";
 import { AriClient, type AriClientOptions, AriError } from "./ari.ts";
@@ -21,6 +20,7 @@ import { type Line, type LineCounts, noCounts } from "./line.ts";
 import { openWebsocketMedia, type WebsocketMediaOptions } from "./media.ts";
 import type { AsteriskOptions } from "./options.ts";
 import { Presence, type PresenceOptions } from "./presence.ts";
+import { shownBy } from "./pulse.ts";
 import { asteriskRecording, tellPolicy } from "./recording.ts";
 import { Telling } from "./telling.ts";
 import { livingCalls, lookAround } from "./waiting.ts";
@@ -127,8 +127,7 @@ class AsteriskEngine implements Engine {
     });
     this.#ami = connections.ami({ options: options.ami, clock, log });
     this.#telling = new Telling({ ari: this.#ari, ami: this.#ami, clock, log });
-    const elsewhere = !isLoopback(new URL(options.ari.url).hostname);
-    const { presence = elsewhere, pulse = elsewhere } = options;
+    const { presence, pulse } = shownBy(options);
     if (presence || (siblings && siblings.size > 1))
       this.#presence = connections.presence({
         ari: this.#ari,

@@ -7,6 +7,7 @@ import { AriClient } from "./ari.ts";
 import { type Capability, capabilityOf, mediaKindOf } from "./capability.ts";
 import { dialplanFindings, overflowFindings, targetFindings } from "./dialplan.ts";
 import type { AsteriskOptions } from "./options.ts";
+import { pulseFindings } from "./pulse.ts";
 
 const CONNECT_MS = 5000;
 const LOOK_MS = 20;
@@ -38,6 +39,7 @@ async function inspectAri(
       good(`ARI answers at ${options.ari.url}: Asterisk ${capability.version}.`),
       applications,
       mediaFinding(options, capability),
+      ...(await pulseFindings(client, options)),
       // Where the globals are missing altogether that is the one thing to mend.
       ...(capability.dialled === "" ? [] : await targetFindings(client, targets)),
       ...(capability.dialled === "" ? [] : await overflowFindings(client, overflow)),

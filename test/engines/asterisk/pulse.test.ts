@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { beat } from "../../../src/engines/asterisk/pulse.ts";
+import { AriError } from "../../../src/engines/asterisk/ari.ts";
+import { asteriskOptions } from "../../../src/engines/asterisk/options.ts";
+import { beat, pulseFindings, shownBy } from "../../../src/engines/asterisk/pulse.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 /** The count that the dialplan gives up at is nine, ten times a second. */
@@ -58,4 +60,31 @@ test("a manager interface that is away for a moment costs no call", async () => 
   state.refuses = false;
   await clock.advance(450);
   expect(longest(beats)).toBe(150);
+});
+
+const optionsFor = (ari: object, more: object = {}) =>
+  asteriskOptions.parse({ ari: { password: "x", ...ari }, ami: { password: "x" }, ...more });
+
+test("a host beside an Asterisk elsewhere shows itself and is listened for; on the same machine only where somebody says so", () => {
+  expect(shownBy(optionsFor({}))).toEqual({ presence: false, pulse: false });
+  expect(shownBy(optionsFor({}, { presence: true }))).toEqual({ presence: true, pulse: false });
+  expect(shownBy(optionsFor({ url: "wss://pbx.example:8089" }))).toEqual({ presence: true, pulse: true });
+  const off = optionsFor({ url: "wss://pbx.example:8089" }, { presence: false });
+  expect(shownBy(off).presence).toBe(false);
+});
+
+test("sidetone check says which module is missing for a cut network to be noticed", async () => {
+  const options = optionsFor({ url: "wss://pbx.example:8089" });
+  const ari = (has: string) => ({
+    variable: async () => "",
+    async request(_method: string, path: string) {
+      if (!path.includes(has)) throw new AriError(404, `no ${path}`);
+      return { status: "Running" };
+    },
+  });
+  expect(await pulseFindings(ari("modules"), options)).toMatchObject([{ ok: true }]);
+  expect(await pulseFindings(ari("app_waitforcond"), options)).toMatchObject([
+    { ok: false, bearable: true, todo: expect.stringContaining("module load func_module.so") },
+  ]);
+  expect(await pulseFindings(ari("nothing"), optionsFor({}))).toEqual([]);
 });
