@@ -54,7 +54,12 @@ describe("the faults", () => {
   });
 
   test("a worker that is to have no more memory has its limit, and is let off in the end", async () => {
-    const { pid } = await started("worker");
+    // One that asks for none lives.
+    const child = spawn("sleep", ["60"], { argv0: "worker", stdio: "ignore" });
+    children.push(child);
+    await once(child, "spawn");
+    const pid = child.pid ?? 0;
+    await expect.poll(() => readFileSync(`/proc/${pid}/cmdline`, "utf8")).toContain("worker");
     const limit = () => /^Max address space\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8"))?.[1];
     expect(limit()).toBe("unlimited");
     const undo = await fault("memory").strike({ stateDir: "/", workers: [summary(1, pid, 1)] });
