@@ -28,7 +28,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("network"))(
         expect(up, `${fault}: the call is up`).toBe(true);
         expect(agentMs ?? menuMs, fault).toBeLessThan(fault === "slow" ? SLOW_MS : AGAIN_MS);
         // While the line is bad, and when it is whole again.
-      expect(Math.max(...speakers), `${fault}: one speaks, and no other`).toBeLessThanOrEqual(1);
+        expect(Math.max(...speakers), `${fault}: one speaks, and no other`).toBeLessThanOrEqual(1);
         expect(takers, fault).toBeLessThanOrEqual(2);
       }
     });
