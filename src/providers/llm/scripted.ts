@@ -33,7 +33,7 @@ export const scripted: ProviderModule<"llm", typeof schema> = {
 };
 
 export function createScripted(script: Script, language = "en"): LanguageModel {
-  const known: Known = { script, match: createMatcher(script), language };
+  const known: Known = { script, match: createMatcher(script, language), language };
   return {
     name: "scripted",
     async *reply(messages, { tools, signal }) {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Message } from "../../../src/conversation/providers.ts";
+import { createMatcher } from "../../../src/providers/llm/scripted/match.ts";
 import { digitsOf, yesOrNo } from "../../../src/providers/llm/scripted/said.ts";
 import { hintsOf, scriptSchema } from "../../../src/providers/llm/scripted/script.ts";
 import { createScripted } from "../../../src/providers/llm/scripted.ts";
@@ -78,4 +79,28 @@ async function answer(said: readonly string[]): Promise<string> {
 test("the recogniser expects answers in the language of the script", () => {
   expect(hintsOf(callback("de").script, "de")).toEqual(expect.arrayContaining(["rückruf", "zwo", "nein danke"]));
   expect(hintsOf(callback("fr").script, "fr-CH")).toEqual(expect.arrayContaining(["soixante", "oui"]));
+});
+
+test.each([
+  ["de", "Ich hätte gerne einen Termin", "termin"],
+  ["de", "Können Sie mir sagen ob Sie am Samstag geöffnet haben?", "zeiten"],
+  ["de", "Ich möchte wissen was das kostet", undefined],
+  ["de", "Haben Sie einen Aufzug?", undefined],
+  ["fr", "Je voudrais un rendez-vous", "rdv"],
+  ["fr", "Je voudrais savoir le prix", undefined],
+  ["es", "¿Me puede decir cuándo abren?", "horario"],
+  ["es", "Quiero saber el precio", undefined],
+])("a caller in %s who says %s is understood by what it is about, not by how it is asked", (language, said, intent) => {
+  const phrases = {
+    termin: ["ich möchte einen Termin"],
+    zeiten: ["wann haben Sie geöffnet"],
+    rdv: ["je voudrais prendre un rendez-vous"],
+    horario: ["quiero saber cuándo abren"],
+  };
+  const keywords = { zeiten: ["geöffnet"], termin: ["termin"], rdv: [], horario: [] };
+  const intents = Object.entries(phrases).map(([name, texts]) => ({
+    ...{ name, phrases: texts, answer: "x" },
+    keywords: keywords[name as keyof typeof keywords],
+  }));
+  expect(createMatcher(scriptSchema.parse({ intents, else: "?" }), language)(said)?.intent.name).toBe(intent);
 });

@@ -8,6 +8,9 @@ export interface Match {
   readonly coverage: number;
 }
 
+/** Whether a word says how something is asked, not what. */
+type Carries = (word: string) => boolean;
+
 export type Matcher = (text: string) => Match | undefined;
 
 interface Terms {
@@ -35,8 +38,9 @@ const MIN_SCORE = 0.85;
 const MIN_COVERAGE = 0.34;
 
 /** Prepares a script for matching: what few intents share says more than what many do. */
-export function createMatcher(script: Script): Matcher {
-  const terms = script.intents.map(termsOf);
+export function createMatcher(script: Script, language = "en"): Matcher {
+  const carries: Carries = (word) => isCarrier(word, language);
+  const terms = script.intents.map((intent) => termsOf(intent, carries));
   const share = sharesOf(terms);
   return (text) => {
     const heard = tokensOf(text).slice(0, 60);
@@ -49,7 +53,7 @@ export function createMatcher(script: Script): Matcher {
         : scoreOf(
             heard,
             term,
-            share,
+            { share, carries },
             [...term.sentences].some((phrase) => ` ${sentence} `.includes(` ${phrase} `)),
           );
       if (!best || match.score > best.score) best = match;
@@ -58,7 +62,7 @@ export function createMatcher(script: Script): Matcher {
   };
 }
 
-function termsOf(intent: Intent): Terms {
+function termsOf(intent: Intent, carries: Carries): Terms {
   const words = new Map<string, number>();
   const pairs = new Set<string>();
   const strengthen = (word: string, strength: number): void => {
@@ -67,7 +71,7 @@ function termsOf(intent: Intent): Terms {
   for (const phrase of intent.phrases) {
     const tokens = tokensOf(phrase);
     for (const [index, token] of tokens.entries()) {
-      strengthen(stem(token), isCarrier(token) ? PHRASE_CARRIER : PHRASE_WORD);
+      strengthen(stem(token), carries(token) ? PHRASE_CARRIER : PHRASE_WORD);
       const next = tokens[index + 1];
       if (next) pairs.add(`${stem(token)} ${stem(next)}`);
     }
@@ -77,7 +81,7 @@ function termsOf(intent: Intent): Terms {
   for (const keyword of keywords) {
     const tokens = tokensOf(keyword);
     const [only, second] = tokens;
-    if (only && !second) strengthen(stem(only), isCarrier(only) ? KEYWORD_CARRIER : KEYWORD);
+    if (only && !second) strengthen(stem(only), carries(only) ? KEYWORD_CARRIER : KEYWORD);
     else groups.push(tokens.map(stem));
   }
   return {
@@ -108,7 +112,7 @@ function sharesOf(terms: readonly Terms[]): Share {
 function scoreOf(
   heard: readonly string[],
   { intent, words, pairs, groups }: Terms,
-  share: Share,
+  { share, carries }: { share: Share; carries: Carries },
   contained: boolean,
 ): Match {
   const stems = heard.map(stem);
@@ -121,7 +125,7 @@ function scoreOf(
     const [wanted, alike] = closest(word, words);
     const strength = alike === 0 ? 0 : alike * share(wanted, words.get(wanted) ?? 0);
     const inGroup = grouped.some((group) => group.includes(word));
-    const weight = isCarrier(heard[index] ?? "") && strength < 0.3 && !inGroup ? CARRIER_WEIGHT : 1;
+    const weight = carries(heard[index] ?? "") && strength < 0.3 && !inGroup ? CARRIER_WEIGHT : 1;
     said += weight;
     explained += weight * (inGroup ? 1 : strength > 0 ? alike : 0);
     if (!counted.has(wanted)) score += strength;

@@ -1,15 +1,44 @@
-/** Words that say how something is asked, not what: they weigh little, unless an intent names them as keywords. */
-const CARRIERS = new Set(
-  (
-    "a an the this that these those my your our his her its i you we he she it they me us them him am is are was were be been do does did " +
-    "have has had can could would will shall should may might must to of in on at by for from with about and or but if so then there here " +
-    "what when where which who how why not no yes please sorry hello hi okay ok well just any some like want know tell ask give get got " +
-    "need say let make go going come i'm i'd i've it's that's what's where's don't excuse really also again now today too very much more " +
-    "up out one thing something anything one's as all"
-  ).split(" "),
-);
+import { baseOf } from "../../../conversation/language.ts";
 
-export const isCarrier = (word: string): boolean => CARRIERS.has(word);
+/** Words that say how something is asked, not what: they weigh little, unless an intent names them as keywords. */
+const CARRIERS: Readonly<Record<string, ReadonlySet<string>>> = {
+  en: setOf(
+    "a an the this that these those my your our his her its i you we he she it they me us him them am is are was were be been do does did " +
+      "have has had can could would will shall should may might must to of in on at by for from with about and or but if so then there here " +
+      "what when where which who why how not no yes please sorry hello hi okay ok well just any some like want know tell ask give get got " +
+      "need say let make go going come i'm i'd i've it's that's what's where's don't excuse really also again now today too very much more " +
+      "up out one thing something anything one's as all",
+  ),
+  de: setOf(
+    "der die das den dem des ein eine einen einem einer eines und oder aber ist sind war waren bin bist sein habe hab hat hatte hätte haben " +
+      "kann können könnte könnten will wollen wollte möchte möchten würde würden soll sollte darf dürfte muss müssen werden wird nicht kein keine " +
+      "keinen ich du sie wir er es ihr man mein meine meinen meinem meiner ihre ihren ihrem unser unsere mir mich uns ihnen sich was wann wo wer " +
+      "wie warum wieso welche welcher welches woher wohin zu zum zur von vom für mit aus an am im in ins bei über nach um vor dann denn da dort hier " +
+      "bitte hallo guten tag danke ja nein okay ok gern gerne noch schon mal auch dass ob wenn so etwas gibt geben sagen wissen fragen brauche " +
+      "braucht machen gehen geht kommen komme bekommen jetzt sehr nur eigentlich einmal also mehr entschuldigung",
+  ),
+  es: setOf(
+    "el la los las un una unos unas y o pero es son está están estoy soy era ser estar tengo tiene tienen tener hay puedo puede pueden podría " +
+      "podrían quiero quisiera querría quería necesito hace hacen hacer ir voy va no sí yo tú usted ustedes nosotros mi mis tu su sus nuestro me " +
+      "te se lo le les nos qué que cuándo cuando dónde donde quién cómo como cuál cuáles por para con de del al a en sobre desde hasta favor hola " +
+      "buenos buenas días tardes noches gracias decir decirme dígame saber preguntar también muy más ya ahora hoy este esta eso esto algo perdón",
+  ),
+  fr: setOf(
+    "le la les un une des et ou mais est sont suis êtes était être ai as a avez avons ont avoir peux peut pouvez pouvons pourrais pourriez veux " +
+      "voudrais voulez faut dois doit ne pas je j'ai j'aimerais tu vous nous il elle on ils mon ma mes votre vos notre nos son sa ses me moi se " +
+      "ce c'est cette ces ça que qu'est qui quand où comment quel quelle quels quelles pourquoi pour avec de du d'un d'une au aux à en sur dans " +
+      "par chez si s'il plaît bonjour bonsoir allô merci oui non faire fait dire savoir demander aller vais va très aussi bien plus maintenant " +
+      "aujourd'hui y là ici pardon",
+  ),
+};
+
+function setOf(words: string): ReadonlySet<string> {
+  return new Set(words.split(" "));
+}
+
+const ENGLISH = CARRIERS.en as ReadonlySet<string>;
+
+export const isCarrier = (word: string, language: string): boolean => (CARRIERS[baseOf(language)] ?? ENGLISH).has(word);
 
 const IRREGULAR: Readonly<Record<string, string>> = {
   thanks: "thank",
