@@ -61,10 +61,10 @@ await clock.sleep(SETTLE_MS);
 
 const own: number[] = [];
 const fromMs = clock.now();
-let dueMs = fromMs + TICK_MS;
+let tickMs = fromMs;
 const timer = clock.every(TICK_MS, () => {
-  own.push(Math.max(0, clock.now() - dueMs));
-  dueMs += TICK_MS;
+  own.push(Math.max(0, clock.now() - tickMs - TICK_MS));
+  tickMs = clock.now();
 });
 const pids = [worker.pid ?? 0, pbx.pid, process.pid];
 const used = pids.map(cpuSeconds);
