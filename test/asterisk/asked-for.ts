@@ -21,7 +21,7 @@ import { openReading } from "../../src/store/database.ts";
 import { FakeVosk } from "../fakes/providers/vosk.ts";
 import type { SipPeer } from "./sip-peer.ts";
 
-export const RING_S = 3;
+export const RING_S = 4;
 export const TITLE = "our sales desk";
 export const REASON = "An invoice";
 /** What the agent says before it rings: the second one only where it remembers the first. */
@@ -51,7 +51,7 @@ const AGENT = {
 const WISH = "I would like to speak to someone please";
 
 /** A sound by which a sentence is known: so long as it takes to tell it from all others. */
-const SAMPLE = 1_500 * 8;
+const SAMPLE = 800 * 8;
 const SAME_SOUND = 0.6;
 
 /** Sidetone as users run it, beside the PBX of a test, with a scripted agent who puts callers through, and a caller who can speak. */

@@ -211,8 +211,12 @@ describe("a caller who asks a scripted agent for a person", () => {
     await leg.heard.silence({ ms: 900, signal });
 
     sales.reset();
+    // As humans do: on a busy machine the voice needs a moment as well, and who is quicker than it hears the fixed brief.
+    sales.ringsMs = 1_500;
     const againMs = await asks();
-    await expect.poll(() => stands(brief, heardBy(sales)), { timeout: 20_000, interval: 200 }).toBe(true);
+    const hears = () =>
+      stands(brief, heardBy(sales)) ? "its own brief" : `${sales.timesHeard(PROMPT_HZ.brief)} fixed ones`;
+    await expect.poll(hears, { timeout: 20_000, interval: 200 }).toBe("its own brief");
     const human = tone(PHONE_HZ.sales);
     const before = leg.recordings.received.samples({ fromMs: againMs });
     expect([brief, human].map((sound) => stands(sound, before))).toEqual([false, false]);

@@ -51,6 +51,8 @@ export class SipPeer {
   #keys: { digit: string; left: number; timestamp: number }[] = [];
   /** What an incoming call gets: "answer", "ring" for ever, or a status such as "486 Busy Here". */
   whenCalled = "answer";
+  /** How long it rings before it is answered. */
+  ringsMs = 0;
 
   private constructor({ host, pbx }: { host: string; pbx: string }, pbxPort: number, sip: Socket, rtp: Socket) {
     this.#host = host;
@@ -109,8 +111,10 @@ export class SipPeer {
     this.heard.length = 0;
     this.statuses.length = 0;
     this.requests.length = 0;
+    this.#keys.length = 0;
     this.answeredAtMs = 0;
     this.whenCalled = "answer";
+    this.ringsMs = 0;
   }
 
   hangUp(): void {
@@ -203,6 +207,11 @@ export class SipPeer {
     }
     this.#respond("180 Ringing", text, from);
     if (this.whenCalled !== "answer") return;
+    if (this.ringsMs === 0) this.#answer(text, from);
+    else systemClock.after(this.ringsMs, () => this.#answer(text, from));
+  }
+
+  #answer(text: string, from: RemoteInfo): void {
     const tag = header(text, "To").includes("tag=") ? "" : `;tag=${TAG}`;
     const [local, remote] = [`${header(text, "To")}${tag}`, header(text, "From")];
     const target = /<([^>]+)>/.exec(header(text, "Contact"))?.[1] ?? "";
