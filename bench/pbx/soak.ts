@@ -28,6 +28,8 @@ const WARM: Leftovers = {
   timers: Number.POSITIVE_INFINITY,
   handles: Number.POSITIVE_INFINITY,
   "open files": Number.POSITIVE_INFINITY,
+  // Those of workers that were killed before stay for whoever goes on with their calls.
+  journals: Number.POSITIVE_INFINITY,
 };
 
 /** Dials, and hangs up at any moment: while it rings, in the greeting, in the caller's own words, in the answer. */
