@@ -34,15 +34,17 @@ export const answeredMs = (leg: CallLeg): number => leg.times.answeredMs ?? leg.
 
 /**
  * How late each packet of ours left, against the grid that its timestamps draw from the earliest one: the generator's own
- * account. Packets that were skipped because the process stood still count with the whole pause.
+ * account. Packets that were skipped because the process stood still count with the whole pause. `untilMs`: what comes later is
+ * in no figure.
  */
-export function latenessOf(leg: CallLeg): number[] {
+export function latenessOf(leg: CallLeg, untilMs = Number.POSITIVE_INFINITY): number[] {
   let firstMs: number | undefined;
   let [lastTimestamp, mediaMs] = [0, 0];
   const offsets: number[] = [];
   for (const { atMs, timestamp, levelDbov } of leg.log.packets({ direction: "sent" })) {
     // Keys keep the timestamp of their beginning.
     if (Number.isNaN(levelDbov)) continue;
+    if (atMs > untilMs) break;
     firstMs ??= atMs;
     if (offsets.length > 0) mediaMs += ((timestamp - lastTimestamp) >>> 0) / 8;
     lastTimestamp = timestamp;
