@@ -1,17 +1,19 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { WebSocketServer } from "ws";
 import { stringify } from "yaml";
 import { DtmfDetector } from "../../src/audio/dtmf-detector.ts";
+import { readWav } from "../../src/audio/wav.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
 import { FakeOpenAi } from "../fakes/providers/openai-server.ts";
 import { FakeShop } from "../fakes/tools/shop.ts";
 
-export const PIN = "739146";
+const PIN = "739146";
 /** Pressed in the open, so that whoever looks for keys is seen to find them. */
-export const OPEN = "58";
+const OPEN = "58";
 /** The secret in one piece, or key by key with something between. */
 export const LEAK = new RegExp(PIN.split("").join("[^0-9]{0,80}"));
 
@@ -26,7 +28,7 @@ const AGENT = {
   collectors: { pin: { ask: "Please press your PIN.", digits: { min: 6, max: 6, secure: true } } },
 };
 
-export const digitsIn = (pcm: Int16Array, rate: number): string => {
+const digitsIn = (pcm: Int16Array, rate: number): string => {
   const detector = new DtmfDetector({ rate });
   return [...detector.push(pcm), ...detector.flush()].map(({ digit }) => digit).join("");
 };
@@ -108,8 +110,34 @@ export class SecureDesk implements AsyncDisposable {
     };
   }
 
+  /**
+   * A whole call to a service that writes below `dir`: the PIN reaches the tool that checks it, and stands nowhere else, while the
+   * call is up and afterwards. The keys that were pressed in the open are found, so that whoever looks is seen to find.
+   */
+  async keepsSecret(leg: CallLeg, { dir, signal }: { dir: string; signal: AbortSignal }): Promise<void> {
+    await this.#pressed(leg, signal);
+    expect(this.shop.asked.map(({ body }) => body)).toEqual([JSON.stringify({ pin: PIN })]);
+    expect((await filesBelow(dir)).some((file) => file.endsWith("calls.db"))).toBe(true);
+    expect(await this.#leaks([dir]), "while the call is up").toEqual([]);
+    await leg.hangUp();
+    const recordings = join(dir, "state/recordings");
+    const wavs = async () => (await filesBelow(recordings)).filter((file) => file.endsWith(".wav"));
+    await expect.poll(async () => (await wavs()).length, { timeout: 20_000 }).toBe(1);
+
+    expect(await this.#leaks([dir]), "afterwards").toEqual([]);
+    const sent = this.model.requests.map(({ body }) => body).join("\n");
+    expect(sent).toContain("token-");
+    expect(sent).toContain("[removed]");
+    expect(sent).not.toMatch(LEAK);
+    const [file = ""] = await wavs();
+    const { rate, channels } = readWav(await readFile(file));
+    expect(digitsIn(channels[0] ?? new Int16Array(), rate), "the recording").toBe(OPEN);
+    expect(digitsIn(channels[1] ?? new Int16Array(), rate), "the agent's side").toBe("");
+    expect(digitsIn(this.listener.pcm, 8000), "the recogniser").not.toMatch(/[739146]/);
+  }
+
   /** A caller who presses keys in the open, is asked for the PIN, and presses it, with tones in the sound as well. Resolves when it was answered. */
-  async pressed(leg: CallLeg, signal: AbortSignal): Promise<void> {
+  async #pressed(leg: CallLeg, signal: AbortSignal): Promise<void> {
     await leg.answered;
     const spoken = (sinceMs: number, ms = 600) => leg.heard.soundFor({ ms, sinceMs, signal });
     await spoken(leg.times.answeredMs ?? 0, 300);
@@ -124,7 +152,7 @@ export class SecureDesk implements AsyncDisposable {
   }
 
   /** The files below these folders, and these files, in which the secret stands. Of a recording the sound is looked through. */
-  async leaks(places: readonly string[]): Promise<string[]> {
+  async #leaks(places: readonly string[]): Promise<string[]> {
     const files = (await Promise.all([...places, this.folder].map(filesBelow))).flat();
     const texts = await Promise.all(files.map(async (file) => [file, await readFile(file, "latin1").catch(() => "")]));
     return texts.flatMap(([file = "", text = ""]) => (!file.endsWith(".wav") && LEAK.test(text) ? [file] : []));
