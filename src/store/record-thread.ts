@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { setImmediate as nextMacrotask } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../base/clock.ts";
@@ -56,3 +57,4 @@ parentPort?.on("message", (job: ToRecordThread) => {
     tell({ type: "done", waiting: book.waiting, ...outcome });
   });
 });
+flushCompileCache();

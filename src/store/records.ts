@@ -179,7 +179,11 @@ class Scribe {
     if (this.#deaths >= DEATHS_MAX) return false;
     const data: RecordThreadData = { dir: this.#options.dir, owner: ownerOf(process.pid) };
     const script = new URL(`record-thread${extname(import.meta.filename)}`, import.meta.url);
-    const thread = new Worker(script, { name: "records", workerData: data });
+    const thread = new Worker(script, {
+      name: "records",
+      workerData: data,
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     const died = (why: unknown): void => {
       if (thread === this.#thread) this.#died(why);
     };

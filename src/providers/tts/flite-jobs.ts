@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import { ProviderError } from "../../conversation/providers.ts";
+import { inProcess } from "../runner.ts";
 import { Thread } from "../thread.ts";
 import type { FliteJob, FliteResult } from "./flite-worker.ts";
 
@@ -101,6 +102,8 @@ class FliteThread {
     this.#thread = new Thread({
       script,
       name: "flite",
+      // The program and the voices take 60 MB.
+      start: inProcess,
       clock,
       log,
       onMessage: (result) => this.#finish(result),

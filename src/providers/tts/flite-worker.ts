@@ -1,4 +1,4 @@
-import { parentPort } from "node:worker_threads";
+import { flushCompileCache } from "node:module";
 import { type SampleRate, samplesPerFrame } from "../../audio/frame.ts";
 import { loadResampling } from "../../audio/resample.ts";
 import { messageOf } from "../../base/errors.ts";
@@ -17,19 +17,29 @@ export interface FliteJob {
 /** Whole 20 ms frames at the job's rate, or why there are none. */
 export type FliteResult = { readonly pcm: Int16Array<ArrayBuffer> } | { readonly error: string };
 
+const tell = (result: FliteResult): void => {
+  process.send?.(result);
+};
+
 const program = new FliteProgram();
 const resampling = await loadResampling();
 
-parentPort?.on("message", (job: FliteJob) => {
+process.on("message", (job: FliteJob) => {
   try {
     const pcm = speak(job);
-    parentPort?.postMessage({ pcm } satisfies FliteResult, [pcm.buffer]);
+    tell({ pcm });
   } catch (error) {
-    parentPort?.postMessage({ error: messageOf(error) } satisfies FliteResult);
+    tell({ error: messageOf(error) });
   }
   // While nobody waits: the next run of the program is ready when the next piece comes.
   program.prepare();
 });
+// Nobody is left to speak for.
+process.on("disconnect", () => process.exit(0));
+// A Ctrl-C in the terminal goes to the whole group; the parent decides when this ends.
+process.on("SIGINT", () => {});
+// The next one need not compile it again.
+flushCompileCache();
 
 function speak({ text, voice, speed, rate, pauseMs }: FliteJob): Int16Array<ArrayBuffer> {
   const speech = program.speak(text, { voice, speed });

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { parentPort } from "node:worker_threads";
 import { SileroModel } from "./silero-model.ts";
 import { SileroNet } from "./silero-net.ts";
@@ -50,3 +51,4 @@ function judged({ detector, rate, restart }: SileroQuestion, pcm: Int16Array): n
   for (let at = 0; at + net.windowSamples <= pcm.length; at += net.windowSamples) speech = net.next(pcm, at);
   return speech;
 }
+flushCompileCache();
