@@ -2,6 +2,10 @@ import type { Backoff } from "../base/backoff.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Worker } from "./worker.ts";
 
+// The callers of a worker that died are on their way to the menu or to another worker: a new one, which needs a whole core for
+// a second, leaves them the processor for so long.
+const CALM_MS = 250;
+
 /** A place for one worker that takes calls: who has it, who is to have it next, and when it is filled again. */
 export class Slot {
   readonly index: number;
@@ -58,13 +62,13 @@ export class Slot {
     else if (this.#current === worker) this.#current = undefined;
   }
 
-  /** Has it filled again: at once, because callers are waiting; after ever longer pauses where one dies again and again. */
+  /** Has it filled again: soon, because others will call; after ever longer pauses where one dies again and again. */
   again(good: boolean, fill: () => void): number {
     if (good) {
       this.#failures = 0;
       this.#backoff.reset();
     }
-    const delayMs = this.#failures === 0 ? 0 : this.#backoff.next();
+    const delayMs = Math.max(CALM_MS, this.#failures === 0 ? 0 : this.#backoff.next());
     this.#failures++;
     this.#again = this.#clock.after(delayMs, () => {
       this.#again = undefined;

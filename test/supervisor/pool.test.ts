@@ -89,12 +89,14 @@ describe("several workers", () => {
       });
   });
 
-  test("one that dies leaves the others alone, and another takes its place at once", async () => {
+  test("one that dies leaves the others alone, and another takes its place as soon as its callers had the processor for a moment", async () => {
     const house = await houseOf(2);
     house.nth(1).exits(null, "SIGKILL");
     await house.clock.advance(20);
     expect(house.nth(2).siblings).toEqual([2]);
     expect(house.nth(2).gone).toBe(false);
+    expect(house.started).toHaveLength(2);
+    await house.clock.advance(230);
     expect(house.started).toHaveLength(3);
     expect(house.losses).toBe(0);
     house.nth(3).ready();
@@ -139,7 +141,7 @@ describe("a worker that hangs", () => {
 });
 
 describe("a worker that dies again and again", () => {
-  test("is started at once, then after pauses that grow, and at once again when it has lived for a minute", async () => {
+  test("is started soon, then after pauses that grow, and soon again when it has lived for a minute", async () => {
     const house = await houseOf(1);
     const die = async (livesMs: number): Promise<number | undefined> => {
       await house.clock.advance(livesMs);
@@ -149,8 +151,8 @@ describe("a worker that dies again and again", () => {
       house.nth(house.started.length).ready();
       return house.said.findLast(({ message }) => message.includes("it is started again"))?.delayMs;
     };
-    expect([await die(10), await die(10), await die(10)]).toEqual([0, 188, 375]);
-    expect(await die(70_000)).toBe(0);
+    expect([await die(10), await die(10), await die(10)]).toEqual([250, 250, 375]);
+    expect(await die(70_000)).toBe(250);
   });
 
   test("before it ever worked, and says that starting is no use, ends the service", async () => {
