@@ -56,7 +56,8 @@ describe("the model sees it when a promise is broken:", () => {
   test("a seed is the same run each time", async () => {
     using shelf = new Shelf();
     const once = await run({ seed: 382, shelf, tell: true });
-    const again = await run({ seed: 382, shelf: new Shelf(), tell: true });
+    using other = new Shelf();
+    const again = await run({ seed: 382, shelf: other, tell: true });
     expect(again.told).toEqual(once.told);
     expect(again.steps).toBe(once.steps);
   });

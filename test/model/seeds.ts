@@ -10,6 +10,9 @@ export const SEEDS: readonly number[] = [
   8, 251, 1268, 2625, 3219,
   // An offer that was told twice, by the event and after a lost connection, ended the call's conversation and not its line.
   20897,
+  // A call that came while the engine looked around after a lost connection was not in the list, and was taken for over: it stayed
+  // lent, in silence. One of 150,000.
+  169639,
   // What was written while the disk was at work was lost: a tool was run twice, whose worker was killed when it had just run.
   1179,
   1762, 4531, 7410, 9727,

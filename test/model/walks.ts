@@ -1,4 +1,4 @@
-import { type Run, run, Shelf } from "./run.ts";
+import { type Run, type RunOptions, run, Shelf } from "./run.ts";
 import type { Mutation } from "./service.ts";
 
 /** What many runs showed. */
@@ -19,15 +19,16 @@ export interface WalkOptions {
   readonly mutations?: readonly Mutation[];
   /** After so many failed runs enough is known. */
   readonly enough?: number;
+  readonly signal?: AbortSignal;
   readonly onRun?: (done: number) => void;
 }
 
 /** Runs one seed after the other. */
-export async function walk({ first, runs, mutations = [], enough = 3, onRun }: WalkOptions): Promise<Walks> {
+export async function walk({ first, runs, mutations = [], enough = 3, signal, onRun }: WalkOptions): Promise<Walks> {
   using shelf = new Shelf();
   const sum = { runs: 0, calls: 0, faults: 0, resumed: 0, inMenu: 0, longestSilenceMs: 0 };
   const failed: Run[] = [];
-  for (let seed = first; seed < first + runs && failed.length < enough; seed++) {
+  for (let seed = first; seed < first + runs && failed.length < enough && !signal?.aborted; seed++) {
     const one = await run({ seed, shelf, mutations });
     sum.runs++;
     sum.calls += one.calls;
@@ -36,12 +37,17 @@ export async function walk({ first, runs, mutations = [], enough = 3, onRun }: W
     sum.inMenu += one.inMenu;
     sum.longestSilenceMs = Math.max(sum.longestSilenceMs, one.longestSilenceMs);
     // Once more, for whoever wants to know how it came to that.
-    if (one.violations.length > 0) failed.push(await run({ seed, shelf: new Shelf(), mutations, tell: true }));
+    if (one.violations.length > 0) failed.push(await told({ seed, mutations }));
     onRun?.(sum.runs);
     // A run leaves the event loop no turn; whoever wants to stop all this needs one.
     await new Promise((resolve) => setImmediate(resolve));
   }
   return { ...sum, failed };
+}
+
+async function told(options: Pick<RunOptions, "seed" | "mutations">): Promise<Run> {
+  using shelf = new Shelf();
+  return await run({ ...options, shelf, tell: true });
 }
 
 /** What to print of a run that failed. */

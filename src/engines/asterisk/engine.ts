@@ -215,14 +215,16 @@ class AsteriskEngine implements Engine {
     const kind = mediaKindOf(this.#options.media, capability);
     if (kind === "audiosocket" && !this.#audiosocket) await this.#listenOrStandBy(signal);
     this.#log.info({ version: capability.version, media: kind }, "this Asterisk lends calls");
+    // Calls that come while Asterisk is asked are in no list, and are not over.
+    const [claims, recorded] = [[...this.#claims], [...this.#recorded.keys()]];
     const { channels, waiting } = await lookAround(this.#ari);
     signal.throwIfAborted();
-    for (const [call, { leg }] of this.#claims) if (leg && !channels.has(call)) leg.end("normal");
+    for (const [call, { leg }] of claims) if (!channels.has(call)) leg?.end("normal");
     for (const offer of waiting) this.#onLent(offer);
     if (this.#recordings) await tellPolicy(this.#ari, { policy: this.#recordings.policy, log: this.#log });
     if (this.#context.briefs !== undefined) await this.#ari.setGlobal("SIDETONE_BRIEF_DIR", this.#context.briefs);
     // Whatever ended while nobody listened, here or under a worker that has died.
-    for (const call of this.#recorded.keys()) if (!channels.has(call)) this.#recorded.delete(call);
+    for (const call of recorded) if (!channels.has(call)) this.#recorded.delete(call);
     this.#sweep();
     if (this.#draining) return;
     await this.#beatOnce();
