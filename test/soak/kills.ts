@@ -1,49 +1,87 @@
-import { prepareAsterisk } from "../../deploy/engines/asterisk.ts";
-import { preparePackages } from "../../deploy/engines/packages.ts";
-import { TwoServices } from "./two-services.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { Crowd, type Stage } from "../support/crowd.ts";
 
+/** What so many SIGKILLs of workers came to. */
 export interface Killed {
   readonly ok: boolean;
+  /** SIGKILLs, each of a worker that had calls. */
   readonly kills: number;
-  /** Calls whose worker was killed under them. */
+  /** How often a call lost its agent: some lost two. */
   readonly calls: number;
   readonly lost: number;
+  /** Of those that lost their first one: in another agent's hands, or in the menu. */
   readonly resumed: number;
   readonly menu: number;
-  readonly records: number;
-  /** Of the resumed ones. */
-  readonly p95Ms: number;
+  /** Lost the second one, and were in the menu at once. */
+  readonly twice: number;
+  /** Calls that an agent had answered, and what is wrong with their records. */
+  readonly answered: number;
+  readonly recordFaults: readonly string[];
+  /** In the menu before any kill. */
+  readonly late: number;
+  /** From the kill to a sound, in ms: p50, p95, p99, most. */
+  readonly resumedMs: readonly number[];
+  readonly twiceMs: readonly number[];
+  readonly seconds: number;
 }
 
-const CALLS_A_KILL = 6;
-const KILL_MS = 120_000;
-/** Of the calls that were hit, with another worker up. */
+export interface KillsOptions {
+  readonly kills: number;
+  readonly callers: number;
+  readonly workers: number;
+  readonly atOnce: number;
+  /** No new kill after so many seconds. */
+  readonly seconds: number;
+  readonly name: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Of the calls that lost an agent for the first time, with another worker up. */
 const RESUMED_SHARE = 0.99;
 
-/** So many calls lose their worker in mid-sentence on a real Asterisk, six at a time. */
-export async function kills({ kills: wanted, say }: { kills: number; say: (line: string) => void }): Promise<Killed> {
-  const sum = { kills: 0, calls: 0, lost: 0, menu: 0, placed: 0 };
+const PERCENTILES = [0.5, 0.95, 0.99, 1];
+
+/** Workers die under callers who are listening, until there were enough, the time is over, or the signal aborts. */
+export async function kills(stage: Stage, options: KillsOptions): Promise<Killed> {
+  const { kills: wanted, seconds, name, say, signal } = options;
+  const crowd = new Crowd(stage, options);
+  const sum = { kills: 0, calls: 0, lost: 0 };
   const resumedMs: number[] = [];
-  if (wanted === 0) return { ok: true, ...sum, resumed: 0, records: 0, p95Ms: 0 };
-  const install = await prepareAsterisk({ progress: say });
-  await preparePackages(["pocketsphinx", "pocketsphinx-en-us"], { progress: say });
-  await using two = await TwoServices.start(install);
-  while (sum.calls < wanted) {
-    const kill = await two.kill(CALLS_A_KILL, AbortSignal.timeout(KILL_MS));
-    sum.kills++;
-    sum.placed += CALLS_A_KILL;
-    sum.calls += kill.calls;
-    sum.lost += kill.lost;
-    sum.menu += kill.menu;
-    resumedMs.push(...kill.resumedMs);
-    say(
-      `kills: ${sum.calls} of ${wanted} calls hit, ${sum.lost} lost, ${resumedMs.length} resumed, ${sum.menu} in the menu`,
-    );
+  const menuMs: number[] = [];
+  const twiceMs: number[] = [];
+  const startMs = systemClock.now();
+  const passed = (): number => Math.round((systemClock.now() - startMs) / 1000);
+  try {
+    while (sum.kills < wanted && passed() < seconds && !signal.aborted) {
+      const struck = await crowd.strike();
+      sum.kills += struck.kills;
+      sum.calls += struck.calls;
+      sum.lost += struck.lost;
+      resumedMs.push(...struck.resumedMs);
+      menuMs.push(...struck.menuMs);
+      twiceMs.push(...struck.twiceMs);
+      say(
+        `${name}: ${sum.kills} of ${wanted} kills, ${sum.calls} agents lost, ${resumedMs.length} resumed, ${menuMs.length} in the menu, ${twiceMs.length} there after the second; ${sum.lost} calls lost`,
+      );
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await crowd.hangUp();
   }
-  const records = (await two.records()).filter(({ ended }) => ended !== null).length;
-  const sorted = resumedMs.toSorted((a, b) => a - b);
-  const p95Ms = Math.round(sorted[Math.floor(0.95 * (sorted.length - 1))] ?? 0);
-  const enough = resumedMs.length >= RESUMED_SHARE * sum.calls;
-  const ok = sum.lost === 0 && records === sum.placed && enough;
-  return { ok, ...sum, resumed: resumedMs.length, records, p95Ms };
+  const recordFaults = await crowd.recordFaults();
+  const firsts = resumedMs.length + menuMs.length;
+  return {
+    ok: sum.lost === 0 && recordFaults.length === 0 && resumedMs.length >= RESUMED_SHARE * firsts && sum.kills > 0,
+    ...sum,
+    ...{ resumed: resumedMs.length, menu: menuMs.length, twice: twiceMs.length },
+    ...{ answered: crowd.greeted.size, recordFaults, late: crowd.late },
+    ...{ resumedMs: percentiles(resumedMs), twiceMs: percentiles(twiceMs), seconds: passed() },
+  };
+}
+
+function percentiles(ms: readonly number[]): number[] {
+  const sorted = ms.toSorted((a, b) => a - b);
+  return PERCENTILES.map((share) => Math.round(sorted[Math.ceil(share * sorted.length) - 1] ?? 0));
 }

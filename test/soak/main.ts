@@ -1,79 +1,130 @@
 import { parseArgs } from "node:util";
-import { Worker } from "node:worker_threads";
-import { kills } from "./kills.ts";
+import { prepareAsterisk } from "../../deploy/engines/asterisk.ts";
+import { findFreeswitch, PREFIX_VARIABLE } from "../../deploy/engines/freeswitch.ts";
+import { preparePackages } from "../../deploy/engines/packages.ts";
+import { messageOf } from "../../src/base/errors.ts";
+import type { Stage } from "../support/crowd.ts";
+import { type Killed, kills } from "./kills.ts";
+import { model } from "./model.ts";
+import { asteriskStage, freeswitchStage } from "./stages.ts";
 import type { Walked } from "./walker.ts";
 
 // What takes too long for every day: a million runs of the model, and a thousand kills of real workers.
-const HELP = `npm run soak -- [--runs 1000000] [--kills 1000] [--first 1] [--threads 2] [--json]
+const HELP = `npm run soak -- [--runs 1000000] [--first 1] [--threads 2] [--kills 1000] [--callers 6] [--workers 3] [--at-once 1]
+                    [--minutes 600] [--engine asterisk|freeswitch|both] [--json]
 
-Runs the model of a lent call (docs/decisions/0050), and kills workers on a real Asterisk in mid-sentence.
-A part of it is left out with 0. Exit status 0: nothing was lost, doubled or silent.
+Runs the model of a lent call (docs/decisions/0050), and kills workers under callers who listen to them: on a real Asterisk,
+and on the FreeSWITCH that ${PREFIX_VARIABLE} names. A kill is one SIGKILL of one worker; each costs several calls their agent.
+  --runs, --kills   so many; 0 leaves the part out. With both engines each has half of the kills
+  --first           the first seed
+  --callers         so many calls are up at every kill
+  --at-once         so many of the workers die in the same moment; fewer than there are
+  --minutes         of the kills on each engine, at most; fewer kills are then no fault
+  --engine          default: Asterisk, and FreeSWITCH where it is named
+Ctrl-C ends it in order, and says what was seen so far. Exit status: 0 everything held, 1 something did not, 2 wrong usage,
+130 ended by Ctrl-C before it was done.
 `;
-
-const { values } = parseArgs({
-  options: {
-    runs: { type: "string", default: "1000000" },
-    kills: { type: "string", default: "1000" },
-    first: { type: "string", default: "1" },
-    threads: { type: "string", default: "2" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** The seeds are shared out evenly; each thread walks alone. */
-async function model(): Promise<Walked> {
-  const [runs, first, threads] = [Number(values.runs), Number(values.first), Math.max(1, Number(values.threads))];
-  const each = Math.ceil(runs / threads);
-  const done = new Map<number, number>();
-  let toldAt = 0;
-  const parts = Array.from({ length: runs > 0 ? threads : 0 }, (_, thread): Promise<Walked> => {
-    const workerData = { first: first + thread * each, runs: Math.min(each, runs - thread * each) };
-    const worker = new Worker(new URL("walker.ts", import.meta.url), { workerData });
-    return new Promise((resolve, reject) => {
-      worker.on("message", (message: { done: number } | Walked) => {
-        if ("failed" in message) return resolve(message);
-        done.set(thread, message.done);
-        const sum = [...done.values()].reduce((all, one) => all + one, 0);
-        if (sum - toldAt < runs / 100) return;
-        toldAt = sum;
-        say(`model: ${sum} of ${runs} runs`);
-      });
-      worker.on("error", reject);
-    });
+class UsageError extends Error {}
+
+function optionsOf(args: readonly string[]) {
+  const string = (value: string) => ({ type: "string", default: value }) as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...{ runs: string("1000000"), first: string("1"), threads: string("2"), minutes: string("600") },
+      ...{ kills: string("1000"), callers: string("6"), workers: string("3"), "at-once": string("1") },
+      engine: string(process.env[PREFIX_VARIABLE] ? "both" : "asterisk"),
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
   });
-  const all = await Promise.all(parts);
-  return {
-    runs: all.reduce((sum, part) => sum + part.runs, 0),
-    calls: all.reduce((sum, part) => sum + part.calls, 0),
-    faults: all.reduce((sum, part) => sum + part.faults, 0),
-    resumed: all.reduce((sum, part) => sum + part.resumed, 0),
-    longestSilenceMs: Math.max(0, ...all.map(({ longestSilenceMs }) => longestSilenceMs)),
-    failed: all.flatMap(({ failed }) => failed),
+  const whole = (name: "runs" | "first" | "threads" | "kills" | "callers" | "workers" | "at-once", least: number) => {
+    if (!/^\d{1,10}$/.test(values[name]) || Number(values[name]) < least)
+      throw new UsageError(`--${name} is a whole number from ${least} on`);
+    return Number(values[name]);
   };
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0)) throw new UsageError("--minutes is a number above 0");
+  if (!/^(asterisk|freeswitch|both)$/.test(values.engine))
+    throw new UsageError("--engine is asterisk, freeswitch or both");
+  const options = {
+    ...{ runs: whole("runs", 0), first: whole("first", 0), threads: whole("threads", 1), minutes },
+    ...{ kills: whole("kills", 0), callers: whole("callers", 1), workers: whole("workers", 2) },
+    ...{ atOnce: whole("at-once", 1), json: values.json, help: values.help },
+    engines: (["asterisk", "freeswitch"] as const).filter((engine) => [engine, "both"].includes(values.engine)),
+  };
+  if (options.atOnce >= options.workers) throw new UsageError("--at-once is less than --workers: one has to go on");
+  return options;
 }
 
-async function soak(): Promise<boolean> {
-  const walked = await model();
-  for (const story of walked.failed) say(story);
-  const killed = await kills({ kills: Number(values.kills), say });
-  const ok = walked.failed.length === 0 && killed.ok;
-  const { failed, ...sum } = walked;
-  if (values.json)
-    process.stdout.write(`${JSON.stringify({ ok, model: { ...sum, failed: failed.length }, killed })}\n`);
-  else {
+type Options = ReturnType<typeof optionsOf>;
+
+async function stageOf(engine: "asterisk" | "freeswitch", workers: number, signal: AbortSignal): Promise<Stage> {
+  await preparePackages(["pocketsphinx", "pocketsphinx-en-us"], { progress: say, signal });
+  if (engine === "asterisk") return await asteriskStage(await prepareAsterisk({ progress: say, signal }), workers);
+  await findFreeswitch();
+  return await freeswitchStage(workers);
+}
+
+async function killsOn(engine: Options["engines"][number], options: Options, signal: AbortSignal): Promise<Killed> {
+  const { callers, workers, atOnce, minutes, engines } = options;
+  await using stage = await stageOf(engine, workers, signal);
+  const wanted = Math.ceil(options.kills / engines.length);
+  const rest = { callers, workers, atOnce, seconds: minutes * 60, name: engine, say, signal };
+  return await kills(stage, { kills: wanted, ...rest });
+}
+
+const killsLine = (engine: string, killed: Killed): string =>
+  [
+    `${engine}: ${killed.kills} kills in ${killed.seconds} s, ${killed.calls} agents lost, ${killed.lost} calls lost`,
+    `first agent lost: ${killed.resumed} resumed (p50, p95, p99, most: ${killed.resumedMs.join(", ")} ms), ${killed.menu} in the menu`,
+    `second one lost: ${killed.twice} in the menu (${killed.twiceMs.join(", ")} ms)`,
+    `${killed.answered} calls answered, of ${killed.recordFaults.length} the record is not right; ${killed.late} were in the menu before any kill`,
+    ...killed.recordFaults.slice(0, 10),
+  ].join("\n  ");
+
+function tell(walked: Walked | undefined, killed: ReadonlyMap<string, Killed>): void {
+  for (const story of walked?.failed ?? []) say(story);
+  if (walked)
     say(
-      `model: ${sum.runs} runs, ${sum.calls} calls, ${sum.faults} faults, ${failed.length} failed; longest silence ${Math.round(sum.longestSilenceMs)} ms`,
+      `model: ${walked.runs} runs, ${walked.calls} calls, ${walked.faults} faults, ${walked.resumed} resumed, ${walked.failed.length} failed; longest silence ${Math.round(walked.longestSilenceMs)} ms`,
     );
-    say(
-      `kills: ${killed.kills}, calls ${killed.calls}, lost ${killed.lost}, resumed ${killed.resumed}, menu ${killed.menu}, records ${killed.records}`,
-    );
-    say(ok ? "everything held" : "SOMETHING DID NOT HOLD");
-  }
+  for (const [engine, one] of killed) say(killsLine(engine, one));
+}
+
+async function soak(options: Options, signal: AbortSignal): Promise<boolean> {
+  const { runs, first, threads } = options;
+  const walked = runs > 0 ? await model({ runs, first, threads, say, signal }) : undefined;
+  const killed = new Map<string, Killed>();
+  if (options.kills > 0)
+    for (const engine of options.engines)
+      if (!signal.aborted) killed.set(engine, await killsOn(engine, options, signal));
+  tell(walked, killed);
+  const ok = (walked?.failed.length ?? 0) === 0 && [...killed.values()].every((one) => one.ok);
+  const counted = walked && { ...walked, failed: walked.failed.length };
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ ok, model: counted, kills: Object.fromEntries(killed) })}\n`);
+  say(ok ? "everything held" : "SOMETHING DID NOT HOLD");
   return ok;
 }
 
-if (values.help) process.stdout.write(HELP);
-else process.exitCode = (await soak()) ? 0 : 1;
+async function main(): Promise<number> {
+  const stopped = new AbortController();
+  // Once: what runs is ended in order. Twice: at once, as the terminal would.
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stopped.abort());
+  try {
+    const options = optionsOf(process.argv.slice(2));
+    if (options.help) process.stdout.write(HELP);
+    const ok = options.help || (await soak(options, stopped.signal));
+    return !ok ? 1 : stopped.signal.aborted ? 130 : 0;
+  } catch (error) {
+    if (stopped.signal.aborted) return 130;
+    say(messageOf(error));
+    return error instanceof UsageError || (error instanceof TypeError && "code" in error) ? 2 : 1;
+  }
+}
+
+process.exitCode = await main();

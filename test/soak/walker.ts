@@ -12,11 +12,15 @@ export interface Walked {
 }
 
 const { first, runs } = workerData as { first: number; runs: number };
+const stop = new AbortController();
+parentPort?.once("message", () => stop.abort());
 const { failed, ...sum } = await walk({
   first,
   runs,
+  signal: stop.signal,
   onRun(done) {
     if (done % 500 === 0) parentPort?.postMessage({ done });
   },
 });
 parentPort?.postMessage({ ...sum, failed: failed.map(story) } satisfies Walked);
+parentPort?.close();
