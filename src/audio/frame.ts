@@ -1,6 +1,6 @@
 export type SampleRate = 8000 | 16000 | 24000 | 48000;
 
-/** Mono 16-bit PCM: the one shape that audio has inside Sidetone, 20 ms unless it is the last of an utterance. */
+/** Mono 16-bit PCM: the one shape that audio has inside Sidetone, 20 ms unless it is the last of an utterance; of a voice up to 100 ms. */
 export interface Frame {
   readonly pcm: Int16Array;
   readonly rate: SampleRate;

@@ -1,6 +1,12 @@
 import type { Clock } from "./clock.ts";
 import { OutsideError } from "./errors.ts";
 
+/**
+ * The reason of what is ended in the course of things, several times in every turn of a call: `abort()` alone makes an error with a
+ * stack each time, which nobody reads.
+ */
+export const OVER = new DOMException("it is over", "AbortError");
+
 /** The promise's outcome, or a rejection with the signal's reason, whichever is first. The listener is gone afterwards; the loser's outcome is nobody's. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

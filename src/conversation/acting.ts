@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { OVER } from "../base/signals.ts";
 import type { Next } from "../call/engine.ts";
 import type { CourseWriter } from "../call/journal.ts";
 import type { ConversationLimits } from "./limits.ts";
@@ -88,7 +89,7 @@ export class Acting {
 
   /** What still runs is given up, and nothing of it is reported. May be called twice. */
   close(): void {
-    this.#abort.abort();
+    this.#abort.abort(OVER);
   }
 
   /** Nobody talks over a tool that talks to the caller itself. */

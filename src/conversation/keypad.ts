@@ -150,6 +150,8 @@ export class Keypad {
 
   #ahead(): Collector | undefined {
     const { ahead, collectors } = this.#options;
+    // Asked for every frame of a call, and most agents never ask anybody to press anything.
+    if (collectors.length === 0) return undefined;
     const name = ahead();
     return name === undefined ? undefined : collectors.find((collector) => collector.name === name);
   }

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { abortable } from "../base/signals.ts";
+import { abortable, OVER } from "../base/signals.ts";
 import {
   type Answering,
   connectFirst,
@@ -132,7 +132,7 @@ class Relay {
       // Left early by whoever listens: long answers are cut.
       permit.ok();
       signal.removeEventListener("abort", onAbort);
-      abort.abort();
+      abort.abort(OVER);
       leave(parts);
     }
   }

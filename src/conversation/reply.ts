@@ -2,6 +2,7 @@ import type { Frame } from "../audio/frame.ts";
 import type { MediaStream } from "../audio/stream.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { BoundedQueue } from "../base/queue.ts";
+import { OVER } from "../base/signals.ts";
 import { ProviderError, type ReplyPart, type TextToSpeech, type ToolRequest, type Usage } from "./providers.ts";
 import { Sentences } from "./sentences.ts";
 import { Spoken } from "./spoken.ts";
@@ -60,7 +61,7 @@ export interface VoicedReply {
 }
 
 // Half a second of a reply that is only being prepared: more would be synthesised for nothing when the caller goes on.
-const PREPARED_FRAMES = 25;
+const PREPARED_MS = 500;
 const WATCH_MS = 250;
 // Half a minute: the longest piece is shorter.
 const MAX_AHEAD_FRAMES = 1_500;
@@ -81,6 +82,7 @@ export class Reply implements VoicedReply {
   readonly #abort = new AbortController();
   readonly #pieces = new BoundedQueue<string>(MAX_PIECES);
   readonly #prepared: Frame[] = [];
+  #preparedMs = 0;
   readonly #announced: string[] = [];
   readonly #released = Promise.withResolvers<void>();
   readonly #watch: Timer;
@@ -130,7 +132,7 @@ export class Reply implements VoicedReply {
   }
 
   /** `reason`: why it is given up, for whoever counts requests. */
-  #close(reason?: unknown): void {
+  #close(reason: unknown = OVER): void {
     this.#over = true;
     this.#watch.cancel();
     this.#pieces.close();
@@ -253,7 +255,8 @@ export class Reply implements VoicedReply {
   #put(frame: Frame): boolean {
     if (this.#sounding) return this.#write(frame);
     this.#prepared.push(frame);
-    return this.#prepared.length < PREPARED_FRAMES;
+    this.#preparedMs += (frame.pcm.length * 1000) / frame.rate;
+    return this.#preparedMs < PREPARED_MS;
   }
 
   #write(frame: Frame): boolean {

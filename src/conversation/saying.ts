@@ -1,7 +1,7 @@
-import { FRAME_MS, type Frame } from "../audio/frame.ts";
+import { FRAME_MS, type Frame, samplesPerFrame } from "../audio/frame.ts";
 import { levelDbov } from "../audio/level.ts";
 import type { Clock } from "../base/clock.ts";
-import { abortable } from "../base/signals.ts";
+import { abortable, OVER } from "../base/signals.ts";
 import { type Answering, isGrave, leave } from "./ladder.ts";
 import { ProviderError, type TextToSpeech } from "./providers.ts";
 import type { Said } from "./spoken.ts";
@@ -92,7 +92,7 @@ export class Saying {
       // Whoever is talked over has spoken.
       permit.ok();
       signal.removeEventListener("abort", onAbort);
-      abort.abort();
+      abort.abort(OVER);
       leave(parts);
     }
   }
@@ -153,6 +153,7 @@ export class Saying {
   /** What was kept back ends with its last pause between two clauses, else between two words; where there is neither, all of it is heard. */
   #cut(): void {
     const kept = this.#kept;
+    kept.splice(0, kept.length, ...kept.flatMap(inFrames));
     if (this.ms === 0) {
       // Nothing of the piece was given out: the next one says it whole.
       kept.length = 0;
@@ -191,6 +192,15 @@ function lastRun(levels: readonly number[], quiet: (level: number) => boolean, f
   }
   return undefined;
 }
+
+/** Pauses are looked for in 20 ms at a time. */
+const inFrames = ({ pcm, rate }: Frame): Frame[] => {
+  const size = samplesPerFrame(rate);
+  return Array.from({ length: Math.ceil(pcm.length / size) }, (_, at) => ({
+    pcm: pcm.subarray(at * size, (at + 1) * size),
+    rate,
+  }));
+};
 
 const lengthOf = ({ pcm, rate }: Frame): number =>
   pcm.length === (rate * FRAME_MS) / 1000 ? FRAME_MS : (pcm.length * 1000) / rate;

@@ -185,4 +185,7 @@ const bytesOf = (data: RawData): Uint8Array => {
   return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
 };
 
-const textOf = (data: RawData): string => Buffer.from(bytesOf(data)).toString("utf8");
+const textOf = (data: RawData): string => {
+  const { buffer, byteOffset, byteLength } = bytesOf(data);
+  return Buffer.from(buffer, byteOffset, byteLength).toString("utf8");
+};

@@ -23,9 +23,9 @@ export interface WebsocketMediaOptions {
 const OPEN_MS = 450;
 const LEAD_MS = 100;
 // Of a reply at least 50 ms are there when more are sent. Silence is made forgotten by the first frame of a reply.
-const BATCH = { speech: 3, comfort: 5 } as const;
-// Asterisk's queue is at most the lead and a frame on the way. Twice that is old sound that would stay old.
-const QUEUE_LIMIT_FRAMES = (2 * LEAD_MS) / 20;
+const BATCH = { speech: 3, comfort: 10 } as const;
+// Asterisk's queue is at most the lead, or silence and a frame on the way. What is well above that is old sound that would stay old.
+const QUEUE_LIMIT_FRAMES = BATCH.comfort + LEAD_MS / 20;
 const STATUS_MS = 1000;
 const SILENT_STATUSES = 10;
 const HANGUP_MS = 500;

@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import { abortable } from "../../base/signals.ts";
+import { abortable, OVER } from "../../base/signals.ts";
 import type { LanguageModel, Message, ReplyPart, Usage } from "../../conversation/providers.ts";
 import { patiently } from "../patience.ts";
 import type { TokenPrices, Tokens } from "./bill.ts";
@@ -42,7 +42,7 @@ export async function* streamReply<Chunk>(
     meter.accepted();
     yield* answer;
   }
-  const patience = { provider, clock, firstMs, stallMs, signal, stop: () => abort.abort() };
+  const patience = { provider, clock, firstMs, stallMs, signal, stop: () => abort.abort(OVER) };
   try {
     await abortable(protocol.ready, signal);
     for await (const part of protocol.parts(patiently(chunks(), patience), (tokens) => meter.told(tokens))) {

@@ -27,7 +27,7 @@ const schema = z.strictObject({
 
 // Each piece is a write to a socket, and those are the dearest thing that a worker with many calls does (`bench --only loop_blocks`).
 // What is still held goes out before `Finalize`: final words are not later for it.
-const BATCH_MS = 120;
+const BATCH_MS = 200;
 // Nobody waits for what is understood of silence.
 const QUIET_BATCH_MS = 480;
 

@@ -59,6 +59,8 @@ class Kept {
     const { signal, onWords } = options;
     const [said, frames, words]: [string[], Int16Array[], WordTime[]] = [[], [], []];
     const wanted = (): boolean => {
+      // Of nearly all that is ever said nobody wants to keep anything, and the key is dear.
+      if (this.#wanted.size === 0) return false;
       const [piece, ...others] = said;
       return piece !== undefined && others.length === 0 && this.#wanted.has(this.#keyOf(piece, options));
     };

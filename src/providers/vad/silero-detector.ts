@@ -14,9 +14,10 @@ export interface SileroDetectorOptions {
   readonly fvad: FvadInstance;
   /**
    * Asks the network about one or more whole windows, which are given away; the verdict on the last of them comes later through
-   * `verdict`, with the same serial. `restart`: they do not join the windows before. False: nobody is there to answer.
+   * `verdict`, with the same serial. `restart`: they do not join the windows before. `canWait`: the answer need not be there before the next frame. False: nobody
+   * is there to answer.
    */
-  ask(windows: Int16Array<ArrayBuffer>, options: { serial: number; restart: boolean }): boolean;
+  ask(windows: Int16Array<ArrayBuffer>, options: { serial: number; restart: boolean; canWait: boolean }): boolean;
   onClose(): void;
 }
 
@@ -163,12 +164,16 @@ export class SileroDetector implements VoiceDetector {
     if (count === 0 || (!restart && this.speaking && count < size * WINDOWS_AT_ONCE)) return;
     this.#asked = from + count;
     this.#lastSerial++;
-    if (!this.#options.ask(this.#copy(from, count), { serial: this.#lastSerial, restart })) this.lost();
+    const how = { serial: this.#lastSerial, restart, canWait: this.speaking };
+    if (!this.#options.ask(this.#copy(from, count), how)) this.lost();
   }
 
   #copy(from: number, count: number): Int16Array<ArrayBuffer> {
     const copy = new Int16Array(count);
-    for (let i = 0; i < count; i++) copy[i] = this.#ring[(from + i) % this.#ring.length] as number;
+    const at = from % this.#ring.length;
+    const first = this.#ring.subarray(at, at + count);
+    copy.set(first);
+    copy.set(this.#ring.subarray(0, count - first.length), first.length);
     return copy;
   }
 

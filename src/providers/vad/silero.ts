@@ -45,7 +45,7 @@ function createSilero(options: z.output<typeof schema>, { clock, log }: Provider
       for (const detector of detectors.values()) detector.lost();
     },
   });
-  const questions = new Questions((message) => thread.post(message, [message.pcm.buffer as ArrayBuffer]));
+  const questions = new Questions((message) => thread.post(message, [message.pcm.buffer as ArrayBuffer]), clock);
   warmUp(questions);
   let lastId = WARM_UP;
   return {
@@ -57,7 +57,8 @@ function createSilero(options: z.output<typeof schema>, { clock, log }: Provider
         ...options,
         rate,
         fvad: library.open({ rate, mode: options.mode }),
-        ask: (pcm, { serial, restart }) => questions.ask({ detector: id, rate, serial, restart }, pcm),
+        ask: (pcm, { serial, restart, canWait }) =>
+          questions.ask({ detector: id, rate, serial, restart }, pcm, { canWait }),
         onClose: () => {
           detectors.delete(id);
           questions.ask({ detector: id, rate, serial: 0, restart: false }, NOTHING);

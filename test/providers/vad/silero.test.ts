@@ -11,6 +11,7 @@ import { SileroNet } from "../../../src/providers/vad/silero-net.ts";
 import { Questions } from "../../../src/providers/vad/silero-questions.ts";
 import { readSileroWeights } from "../../../src/providers/vad/silero-weights.ts";
 import type { SileroVerdict } from "../../../src/providers/vad/silero-worker.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
 import { context } from "../contract/context.ts";
 import { describeVoiceActivity } from "../contract/vad.ts";
 import { rattle, speechAt } from "../support/sounds.ts";
@@ -128,11 +129,12 @@ test("the thread says what the network says, for two callers whose windows alter
       if (verdicts.push(...answers) === windows.length * 2) resolve();
     });
   });
+  const clock = new VirtualClock();
   const questions = new Questions((message) => {
     worker.postMessage(message);
     messages += 1;
     return true;
-  });
+  }, clock);
   for (const [serial, window] of windows.entries()) {
     for (const [detector, sound] of [
       [1, window],
@@ -150,4 +152,27 @@ test("the thread says what the network says, for two callers whose windows alter
   expect(verdicts.filter(({ detector }) => detector === 1).map(({ speech }) => speech)).toEqual(expected);
   expect(Math.max(...expected)).toBeGreaterThan(0.9);
   expect(verdicts.filter(({ detector }) => detector === 2).every(({ speech }) => speech < 0.2)).toBe(true);
+});
+
+test("what can wait for the network goes along with what cannot, or is asked in time for the next frame", async () => {
+  const clock = new VirtualClock();
+  const sent: number[][] = [];
+  const questions = new Questions((message) => {
+    sent.push(message.questions.map(({ serial }) => serial));
+    return true;
+  }, clock);
+  const ask = (serial: number, canWait: boolean): boolean =>
+    questions.ask({ detector: 1, rate: 8000, serial, restart: false }, new Int16Array(256), { canWait });
+  ask(1, true);
+  ask(2, true);
+  await setImmediate();
+  expect(sent).toEqual([]);
+  ask(3, false);
+  ask(4, true);
+  await setImmediate();
+  expect(sent).toEqual([[1, 2, 3, 4]]);
+  ask(5, true);
+  await clock.advance(10);
+  expect(sent).toEqual([[1, 2, 3, 4], [5]]);
+  expect(clock.pending).toBe(0);
 });

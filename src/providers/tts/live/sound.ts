@@ -32,9 +32,9 @@ export class Sound {
   #odd: number | undefined;
   #samples = 0;
 
-  constructor(coding: Coding, rate: SampleRate, resampler: Resampler | undefined) {
+  constructor(coding: Coding, rate: SampleRate, resampler: Resampler | undefined, { atOnce = 1 } = {}) {
     this.#coding = coding;
-    this.#framer = new Framer(rate);
+    this.#framer = new Framer(rate, { atOnce });
     this.#resampler = resampler;
   }
 

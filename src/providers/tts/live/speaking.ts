@@ -1,6 +1,7 @@
 import type { Frame } from "../../../audio/frame.ts";
 import type { Clock, Timer } from "../../../base/clock.ts";
 import type { BoundedQueue } from "../../../base/queue.ts";
+import { OVER } from "../../../base/signals.ts";
 import { ProviderError, type SpeakOptions, type WordTime } from "../../../conversation/providers.ts";
 import { speechBill } from "../../llm/bill.ts";
 import { speakableParts } from "../pieces.ts";
@@ -18,6 +19,9 @@ export interface Speaking {
   open(): Context;
 }
 
+// What is there already goes on in pieces of up to 100 ms: on its way to the caller every piece passes a dozen hands, and each costs.
+const FRAMES_AT_ONCE = 5;
+
 /** Speaks what comes through one context: what is to be said goes in while what was said comes out. */
 export async function* speakThrough(
   text: AsyncIterable<string>,
@@ -27,7 +31,7 @@ export async function* speakThrough(
   const { signal, rate } = options;
   if (signal.aborted) return;
   const resampler = await resamplerFor(speaking.coding, rate);
-  const speech = new Speech(speaking, new Sound(speaking.coding, rate, resampler), options);
+  const speech = new Speech(speaking, new Sound(speaking.coding, rate, resampler, { atOnce: FRAMES_AT_ONCE }), options);
   try {
     yield* speech.run(text);
   } finally {
@@ -53,7 +57,7 @@ class Speech {
 
   async *run(text: AsyncIterable<string>): AsyncGenerator<Frame, void, undefined> {
     const { signal } = this.#options;
-    const onAbort = (): void => this.#over.abort();
+    const onAbort = (): void => this.#over.abort(OVER);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       const begun = await this.#write(text);
@@ -67,7 +71,7 @@ class Speech {
   }
 
   close(): void {
-    this.#over.abort();
+    this.#over.abort(OVER);
     this.#context?.cancel();
     this.#sound.close();
     const { provider, price } = this.#speaking;
