@@ -9,6 +9,7 @@ export interface Killed {
   /** How often a call lost its agent: some lost two. */
   readonly calls: number;
   readonly lost: number;
+  readonly silent: number;
   /** Of those that lost their first one: in another agent's hands, or in the menu. */
   readonly resumed: number;
   readonly menu: number;
@@ -19,6 +20,8 @@ export interface Killed {
   readonly recordFaults: readonly string[];
   /** In the menu before any kill. */
   readonly late: number;
+  /** Without an agent, and no kill of ours was to blame. */
+  readonly strayed: number;
   /** From the kill to a sound, in ms: p50, p95, p99, most. */
   readonly resumedMs: readonly number[];
   readonly twiceMs: readonly number[];
@@ -46,7 +49,7 @@ const PERCENTILES = [0.5, 0.95, 0.99, 1];
 export async function kills(stage: Stage, options: KillsOptions): Promise<Killed> {
   const { kills: wanted, seconds, name, say, signal } = options;
   const crowd = new Crowd(stage, options);
-  const sum = { kills: 0, calls: 0, lost: 0 };
+  const sum = { kills: 0, calls: 0, lost: 0, silent: 0 };
   const resumedMs: number[] = [];
   const menuMs: number[] = [];
   const twiceMs: number[] = [];
@@ -58,11 +61,12 @@ export async function kills(stage: Stage, options: KillsOptions): Promise<Killed
       sum.kills += struck.kills;
       sum.calls += struck.calls;
       sum.lost += struck.lost;
+      sum.silent += struck.silent;
       resumedMs.push(...struck.resumedMs);
       menuMs.push(...struck.menuMs);
       twiceMs.push(...struck.twiceMs);
       say(
-        `${name}: ${sum.kills} of ${wanted} kills, ${sum.calls} agents lost, ${resumedMs.length} resumed, ${menuMs.length} in the menu, ${twiceMs.length} there after the second; ${sum.lost} calls lost`,
+        `${name}: ${sum.kills} of ${wanted} kills, ${sum.calls} agents lost, ${resumedMs.length} resumed, ${menuMs.length} in the menu, ${twiceMs.length} there after the second; ${sum.lost} calls lost, ${sum.silent} heard neither`,
       );
     }
   } catch (error) {
@@ -73,10 +77,10 @@ export async function kills(stage: Stage, options: KillsOptions): Promise<Killed
   const recordFaults = await crowd.recordFaults();
   const firsts = resumedMs.length + menuMs.length;
   return {
-    ok: sum.lost === 0 && recordFaults.length === 0 && resumedMs.length >= RESUMED_SHARE * firsts && sum.kills > 0,
+    ok: sum.lost + sum.silent === 0 && recordFaults.length === 0 && resumedMs.length >= RESUMED_SHARE * firsts && sum.kills > 0,
     ...sum,
     ...{ resumed: resumedMs.length, menu: menuMs.length, twice: twiceMs.length },
-    ...{ answered: crowd.greeted.size, recordFaults, late: crowd.late },
+    ...{ answered: crowd.greeted.size, recordFaults, late: crowd.late, strayed: crowd.strayed },
     ...{ resumedMs: percentiles(resumedMs), twiceMs: percentiles(twiceMs), seconds: passed() },
   };
 }

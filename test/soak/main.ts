@@ -79,10 +79,10 @@ async function killsOn(engine: Options["engines"][number], options: Options, sig
 
 const killsLine = (engine: string, killed: Killed): string =>
   [
-    `${engine}: ${killed.kills} kills in ${killed.seconds} s, ${killed.calls} agents lost, ${killed.lost} calls lost`,
+    `${engine}: ${killed.kills} kills in ${killed.seconds} s, ${killed.calls} agents lost, ${killed.lost} calls lost, ${killed.silent} heard neither agent nor menu for 5 s`,
     `first agent lost: ${killed.resumed} resumed (p50, p95, p99, most: ${killed.resumedMs.join(", ")} ms), ${killed.menu} in the menu`,
     `second one lost: ${killed.twice} in the menu (${killed.twiceMs.join(", ")} ms)`,
-    `${killed.answered} calls answered, of ${killed.recordFaults.length} the record is not right; ${killed.late} were in the menu before any kill`,
+    `${killed.answered} calls answered, of ${killed.recordFaults.length} the record is not right; ${killed.late} were in the menu before any kill, ${killed.strayed} lost their agent without one`,
     ...killed.recordFaults.slice(0, 10),
   ].join("\n  ");
 

@@ -35,8 +35,10 @@ export interface Struck {
   readonly kills: number;
   /** Calls that had their agent in one of them. */
   readonly calls: number;
-  /** The call ended, or its caller heard nothing for five seconds. */
+  /** The call ended. */
   readonly lost: number;
+  /** Neither an agent nor the menu could be told in what the caller received within five seconds. */
+  readonly silent: number;
   /** For the first time, and another agent went on: from the kill to its first sound. */
   readonly resumedMs: readonly number[];
   /** For the first time, and the menu had the caller. */
@@ -60,6 +62,7 @@ interface Heard {
 const HEARD_BY_MS = 5000;
 const UP_MS = 60_000;
 const LOOK_MS = 50;
+const SETTLED_MS = 5000;
 
 /** Callers with an agent on the line, kept at their number: who has lost its agent twice makes room for another one. */
 export class Crowd {
@@ -67,6 +70,8 @@ export class Crowd {
   readonly greeted = new Map<string, number>();
   /** Calls that were in the menu before any kill: a busy machine's worker may be too late for the dialplan's half second. */
   late = 0;
+  /** Calls that lost their agent without a kill of ours: where nobody has a processor the menu has them. */
+  strayed = 0;
   readonly #stage: Stage;
   readonly #options: CrowdOptions;
   #callers: Caller[] = [];
@@ -84,8 +89,7 @@ export class Crowd {
       const up = (await this.#stage.workers()).length;
       return up < this.#options.workers ? `${up} workers are up` : "";
     });
-    await this.#fill();
-    await this.#settled();
+    while (!(await this.#settled())) await this.#fill();
     const workers = (await this.#stage.workers()).toSorted((a, b) => b.calls - a.calls);
     const victims = workers.slice(0, atOnce).filter(({ calls }) => calls > 0);
     const hit = victims.reduce((sum, { calls }) => sum + calls, 0);
@@ -147,15 +151,25 @@ export class Crowd {
     return !inMenu;
   }
 
-  /** Each call has its one agent, and stands where another one would look for it. */
-  async #settled(): Promise<void> {
-    await this.#until(async () => {
-      const calls = (await this.#stage.workers()).reduce((sum, worker) => sum + worker.calls, 0);
+  /** Everybody is there, with one agent, and stands where another one would look for the call. False: somebody else has to be called. */
+  async #settled(): Promise<boolean> {
+    if (this.#callers.length < this.#options.callers) return false;
+    const deadlineMs = systemClock.now() + SETTLED_MS;
+    for (;;) {
+      const workers = await this.#stage.workers().catch(() => []);
+      const calls = workers.reduce((sum, worker) => sum + worker.calls, 0);
       const kept = await this.#stage.kept();
-      const unkept = this.#callers.flatMap(({ name }) => (kept.has(name) ? [] : [name]));
-      const settled = calls === this.#callers.length && unkept.length === 0;
-      return settled ? "" : `${calls} calls of ${this.#callers.length}, not written down: ${unkept.join(", ")}`;
-    });
+      const strays = this.#callers.filter(({ name }) => !kept.has(name));
+      if (calls === this.#callers.length && strays.length === 0) return true;
+      if (systemClock.now() > deadlineMs) return await this.#letGo(strays);
+      await systemClock.sleep(LOOK_MS, this.#options.signal);
+    }
+  }
+
+  async #letGo(strays: readonly Caller[]): Promise<false> {
+    this.strayed += strays.length;
+    await Promise.all(strays.map(({ leg }) => leg.hangUp()));
+    return false;
   }
 
   async #listen(killedMs: number, hit: number, signal: AbortSignal): Promise<Heard[]> {
@@ -181,7 +195,7 @@ export class Crowd {
     const times = (what: Heard["what"], twice: boolean): number[] =>
       heard.flatMap((one) => (one.what === what && one.caller.deaths > 0 === twice ? [one.ms] : []));
     const struck = {
-      ...{ kills, calls: hit, lost: Math.max(ended, hit - heard.length) },
+      ...{ kills, calls: hit, lost: ended, silent: Math.max(0, hit - heard.length - ended) },
       ...{ resumedMs: times("agent", false), menuMs: times("menu", false), twiceMs: times("menu", true) },
     };
     for (const { caller } of heard) {
