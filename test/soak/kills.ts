@@ -77,7 +77,11 @@ export async function kills(stage: Stage, options: KillsOptions): Promise<Killed
   const recordFaults = await crowd.recordFaults();
   const firsts = resumedMs.length + menuMs.length;
   return {
-    ok: sum.lost + sum.silent === 0 && recordFaults.length === 0 && resumedMs.length >= RESUMED_SHARE * firsts && sum.kills > 0,
+    ok:
+      sum.lost + sum.silent === 0 &&
+      recordFaults.length === 0 &&
+      resumedMs.length >= RESUMED_SHARE * firsts &&
+      sum.kills > 0,
     ...sum,
     ...{ resumed: resumedMs.length, menu: menuMs.length, twice: twiceMs.length },
     ...{ answered: crowd.greeted.size, recordFaults, late: crowd.late, strayed: crowd.strayed },
