@@ -2,7 +2,7 @@ import type { CallLeg } from "../../src/caller/leg.ts";
 import { randomSource } from "../../src/caller/noise.ts";
 import { framesOf } from "../../src/caller/speech.ts";
 import type { Bench, Findings, Scenario } from "../metric.ts";
-import { INTERRUPTIONS, words } from "../sounds.ts";
+import { INTERRUPTIONS, sayAhead, words } from "../sounds.ts";
 import { AUDIBLE_DBOV, answeredMs, inCall, inParallel, latenessOf, step } from "./call.ts";
 
 const AT_ONCE = 3;
@@ -54,6 +54,7 @@ export const bargeIn: Scenario = {
   name: "barge-in",
   async run(bench): Promise<Findings> {
     const { phone, service } = await bench.stage();
+    sayAhead(INTERRUPTIONS);
     await service.ready(step(bench.signal));
     const [samples, lateMs]: [number[], number[]] = [[], []];
     let calls = 0;

@@ -85,7 +85,6 @@ interface Talk {
   readonly bench: Bench;
   readonly interruptions: Interruptions;
   readonly random: () => number;
-  readonly index: number;
 }
 
 /** The agent is in the middle of a long answer, and has been for a second and a half. */
@@ -105,15 +104,31 @@ async function disturb(
   return interruptions.of(call) > before || !speaking(leg);
 }
 
-/** An interruption, in the noise if there is any: was it missed? Returns when the caller's words ended. */
-async function interrupt(talk: Talk, noise: Noise | undefined): Promise<{ missed: boolean; endMs: number }> {
-  const { leg, call, bench, interruptions, index } = talk;
-  const before = interruptions.of(call);
+/** What one call says, made before any call is up: to make it holds this process, and with it every caller. */
+interface Part {
+  readonly line: string;
+  /** What means nothing. */
+  readonly sounds: readonly Int16Array[];
+  /** In the noise, if there is any. */
+  readonly interruption: Int16Array;
+}
+
+function partOf({ name, make }: (typeof noises)[number], index: number): Part {
+  const dbov = CALLER_DBOV - SNR_DB;
+  const sounds = make
+    ? [make(NOISE_MS, dbov, index + 1)]
+    : [cough(index + 1), words(BACK_CHANNELS[index % BACK_CHANNELS.length] ?? "Okay.")];
   const text = INTERRUPTIONS[index % INTERRUPTIONS.length] ?? "Stop.";
   const voice = words(text, { voice: VOICES[index % VOICES.length] ?? "rms" });
   const leadMs = 500;
   const lengthMs = leadMs + voice.length / 8 + 300;
-  const pcm = noise ? mixed(noise(lengthMs, CALLER_DBOV - SNR_DB, index + 1), voice, leadMs) : voice;
+  return { line: name, sounds, interruption: make ? mixed(make(lengthMs, dbov, index + 1), voice, leadMs) : voice };
+}
+
+/** Was it missed? Returns when the caller's words ended. */
+async function interrupt(talk: Talk, pcm: Int16Array): Promise<{ missed: boolean; endMs: number }> {
+  const { leg, call, bench, interruptions } = talk;
+  const before = interruptions.of(call);
   const said = await leg.say(framesOf(pcm), { signal: bench.signal });
   await bench.clock.sleep(JUDGED_MS, bench.signal);
   return { missed: interruptions.of(call) === before, endMs: said.endMs ?? leg.nowMs() };
@@ -123,7 +138,7 @@ async function interrupt(talk: Talk, noise: Noise | undefined): Promise<{ missed
 async function oneCall(
   { phone }: PbxStage,
   bench: Bench,
-  { line, index, interruptions }: { line: (typeof noises)[number]; index: number; interruptions: Interruptions },
+  { part, index, interruptions }: { part: Part; index: number; interruptions: Interruptions },
 ): Promise<Outcome> {
   const { signal } = bench;
   const dialled = Promise.withResolvers<CallLeg>();
@@ -135,17 +150,14 @@ async function oneCall(
   begun.catch(dialled.reject);
   const leg = await dialled.promise;
   try {
-    const talk = { leg, call: await begun, bench, interruptions, index, random: randomSource(index * 104_729 + 3) };
+    const talk = { leg, call: await begun, bench, interruptions, random: randomSource(index * 104_729 + 3) };
     await untilAnswering(talk, answeredMs(leg));
-    const sounds = line.make
-      ? [line.make(NOISE_MS, CALLER_DBOV - SNR_DB, index + 1)]
-      : [cough(index + 1), words(BACK_CHANNELS[index % BACK_CHANNELS.length] ?? "Okay.")];
-    if (bench.smoke) sounds.length = 1;
+    const sounds = bench.smoke ? part.sounds.slice(0, 1) : part.sounds;
     let lost = 0;
     for (const sound of sounds) if (await disturb(talk, sound)) lost += 1;
-    const { missed } = await interrupt(talk, line.make);
+    const { missed } = await interrupt(talk, part.interruption);
     const lateMs = latenessOf(leg);
-    return { line: line.name, disturbed: sounds.length, lost, interrupted: 1, missed: missed ? 1 : 0, lateMs };
+    return { line: part.line, disturbed: sounds.length, lost, interrupted: 1, missed: missed ? 1 : 0, lateMs };
   } finally {
     await leg.hangUp();
   }
@@ -159,20 +171,20 @@ export const calm: Scenario = {
   name: "calm",
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
+    // Half of the trials on a quiet line, a cough and a back-channel each; the rest shared by the noises.
+    const perNoise = Math.ceil(bench.trials / (noises.length - 1));
+    const plan = noises.flatMap((line) => Array<typeof line>(line.make ? perNoise : bench.trials).fill(line));
+    const run = (bench.smoke ? plan.slice(0, 1) : plan).map(partOf);
     await stage.service.ready(step(bench.signal));
     const over = new AbortController();
     const interruptions = new Interruptions();
     const following = interruptions.follow(stage.service.events(AbortSignal.any([bench.signal, over.signal])));
     // Where a worker ends, its account does, too: the calls that wait for it say so.
     following.catch((error: unknown) => interruptions.started.ended(error));
-    // Half of the trials on a quiet line, a cough and a back-channel each; the rest shared by the noises.
-    const perNoise = Math.ceil(bench.trials / (noises.length - 1));
-    const plan = noises.flatMap((line) => Array<typeof line>(line.make ? perNoise : bench.trials).fill(line));
-    const run = bench.smoke ? plan.slice(0, 1) : plan;
     const outcomes = await inParallel(run.length, AT_ONCE, async (index) => {
-      const line = run[index] ?? noises[0];
-      if (!line) throw new Error("there is no kind of line");
-      return await oneCall(stage, bench, { line, index, interruptions });
+      const part = run[index];
+      if (!part) throw new Error("there are no more calls to make");
+      return await oneCall(stage, bench, { part, index, interruptions });
     });
     over.abort();
     await following.catch(() => {});

@@ -3,13 +3,13 @@ import { framesOf } from "../../src/caller/speech.ts";
 import { CLOUD_NUMBER } from "../agents.ts";
 import type { PbxStage } from "../engines/stage.ts";
 import type { Bench, Findings, Scenario } from "../metric.ts";
-import { INTERRUPTIONS, words } from "../sounds.ts";
+import { INTERRUPTIONS, sayAhead, words } from "../sounds.ts";
 import { percentile } from "../statistics.ts";
 import { cpuSeconds } from "../worker/process-usage.ts";
 import { answeredMs, inCall, latenessOf, step, untilIdle } from "./call.ts";
 import { frameGaps, frameLateness } from "./frames.ts";
 
-const STEPS = [20, 40, 60, 80, 100, 120, 140] as const;
+const STEPS = [10, 20, 30, 40, 50, 60, 80, 100, 120] as const;
 const SMOKE_STEPS = [2] as const;
 const HOLD_MS = 12_000;
 /** The last ones have been greeted. */
@@ -100,6 +100,7 @@ export const concurrent: Scenario = {
   alone: true,
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
+    sayAhead(INTERRUPTIONS);
     await stage.service.ready(step(bench.signal));
     const loads: Load[] = [];
     for (const calls of bench.smoke ? SMOKE_STEPS : STEPS) {
@@ -129,6 +130,7 @@ export const lent: Scenario = {
   alone: true,
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
+    sayAhead(INTERRUPTIONS);
     await stage.service.ready(step(bench.signal));
     const load = await hold(stage, bench, bench.smoke ? 2 : LENT, CLOUD_NUMBER);
     return {

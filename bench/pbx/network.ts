@@ -5,7 +5,7 @@ import { CLOUD_NUMBER, LISTENER_NUMBER } from "../agents.ts";
 import type { PbxStage } from "../engines/stage.ts";
 import type { Bench, Findings, Scenario } from "../metric.ts";
 import { asked } from "../questions.ts";
-import { words } from "../sounds.ts";
+import { sayAhead, words } from "../sounds.ts";
 import { percentile } from "../statistics.ts";
 import { accuracy } from "./accuracy.ts";
 import { answeredMs, inCall, inParallel, latenessOf, step } from "./call.ts";
@@ -156,6 +156,7 @@ export const network: Scenario = {
   name: "poor network",
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
+    sayAhead(sentences.slice(0, SENTENCES));
     await stage.service.ready(step(bench.signal));
     const wanted = (what: Parameters<typeof networkMetric>[1]): NetworkName[] =>
       networkNames.filter((name) => bench.wants(networkMetric(name, what)));

@@ -7,7 +7,7 @@ import type { DemoService } from "../../src/cli/demo/service.ts";
 import { openReading } from "../../src/store/database.ts";
 import type { PbxStage } from "../engines/stage.ts";
 import type { Bench, Findings, Scenario } from "../metric.ts";
-import { INTERRUPTIONS, words } from "../sounds.ts";
+import { INTERRUPTIONS, sayAhead, words } from "../sounds.ts";
 import { Inspector } from "../worker/inspector.ts";
 import { inParallel, RECEPTION, step, untilIdle } from "./call.ts";
 
@@ -116,6 +116,7 @@ export const soak: Scenario = {
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
     const { service } = stage;
+    sayAhead(INTERRUPTIONS);
     await service.ready(step(bench.signal));
     const pid = await service.workerPid();
     await using inspector = await Inspector.find(service.logFile, pid);
