@@ -34,13 +34,14 @@ export const answeredMs = (leg: CallLeg): number => leg.times.answeredMs ?? leg.
 
 /**
  * How late each packet of ours left, against the grid that its timestamps draw from the earliest one: the generator's own
- * account. Packets that were skipped because the process stood still count with the whole pause. `untilMs`: what comes later is
- * in no figure.
+ * account. Packets that were skipped because the process stood still count with the whole pause. What leaves before `sinceMs` or
+ * after `untilMs` is in no figure.
  */
-export function latenessOf(leg: CallLeg, untilMs = Number.POSITIVE_INFINITY): number[] {
+export function latenessOf(leg: CallLeg, { sinceMs = 0, untilMs = Number.POSITIVE_INFINITY } = {}): number[] {
   let firstMs: number | undefined;
   let [lastTimestamp, mediaMs] = [0, 0];
   const offsets: number[] = [];
+  let before = 0;
   for (const { atMs, timestamp, levelDbov } of leg.log.packets({ direction: "sent" })) {
     // Keys keep the timestamp of their beginning.
     if (Number.isNaN(levelDbov)) continue;
@@ -48,10 +49,11 @@ export function latenessOf(leg: CallLeg, untilMs = Number.POSITIVE_INFINITY): nu
     firstMs ??= atMs;
     if (offsets.length > 0) mediaMs += ((timestamp - lastTimestamp) >>> 0) / 8;
     lastTimestamp = timestamp;
+    if (atMs < sinceMs) before += 1;
     offsets.push(atMs - firstMs - mediaMs);
   }
   const earliest = Math.min(0, ...offsets.slice(0, 50));
-  return offsets.map((offset) => offset - earliest);
+  return offsets.slice(before).map((offset) => offset - earliest);
 }
 
 /** Runs `work` for 0 to `count` - 1, so many of them at a time. */

@@ -64,8 +64,8 @@ async function hurtOnce(
     // To look for the sound is work, during which packets wait: so it is looked for when it has been heard.
     await clock.sleep(smoke ? HEARD_BY_MS.tryOut : HEARD_BY_MS.figure, signal);
     const found = await heardSound(leg, { sound: menu, sinceMs, withinMs: MENU_WITHIN_MS, clock, signal });
-    // Afterwards another worker starts, on all cores there are: that is no part of the figure.
-    const lateMs = latenessOf(leg, found);
+    // Before it the call was set up, and afterwards another worker starts, on all cores there are: neither is in the figure.
+    const lateMs = latenessOf(leg, { sinceMs, untilMs: found ?? Number.POSITIVE_INFINITY });
     const lost = leg.signal.aborted || found === undefined;
     return { menuMs: found === undefined ? undefined : found - sinceMs, lost, lateMs };
   });

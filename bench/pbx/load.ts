@@ -68,7 +68,7 @@ async function hold(stage: PbxStage, bench: Bench, calls: number, number?: strin
       await converse(leg, bench, measureMs + holdMs, index);
       for (const ms of frameLateness(leg, { sinceMs: measureMs })) late.push(ms);
       for (const ms of frameGaps(leg, { sinceMs: measureMs })) gaps.push(ms);
-      for (const ms of latenessOf(leg)) own.push(ms);
+      for (const ms of latenessOf(leg, { sinceMs: measureMs })) own.push(ms);
     });
   };
   const cores = (pids: readonly number[]): Promise<number> =>

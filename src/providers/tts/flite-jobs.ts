@@ -23,33 +23,33 @@ interface JobsOptions {
   readonly threads: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** The threads' script, without its ending. */
+  /** What each of them runs, without its ending. */
   readonly script?: URL;
 }
 
-/** Pieces of text for flite's threads: first come, first served; one piece a thread at a time, so that what nobody wants any more can be dropped. */
+/** Pieces of text for the processes that speak: first come, first served; one piece each at a time, so that what nobody wants any more can be dropped. */
 export class FliteJobs {
-  readonly #threads: FliteThread[];
+  readonly #speakers: Speaker[];
   readonly #waiting: Job[] = [];
   readonly #log: Log;
   #closed = false;
 
   constructor({ threads, clock, log, script = WORKER }: JobsOptions) {
     this.#log = log;
-    this.#threads = Array.from(
+    this.#speakers = Array.from(
       { length: threads },
-      () => new FliteThread({ clock, log, script, onFree: () => this.#assign() }),
+      () => new Speaker({ clock, log, script, onFree: () => this.#assign() }),
     );
   }
 
-  /** Starts the threads and lets each say something, so that the first caller does not wait for the compiler. */
+  /** Starts them and lets each say something, so that the first caller does not wait for the compiler. */
   warmUp(work: FliteJob): void {
-    for (const thread of this.#threads) {
+    for (const speaker of this.#speakers) {
       const job = newJob(work);
       job.result.catch((err: unknown) => {
         if (!this.#closed) this.#log.warn({ err }, "flite could not be warmed up");
       });
-      thread.run(job);
+      speaker.run(job);
     }
   }
 
@@ -75,31 +75,31 @@ export class FliteJobs {
   async close(): Promise<void> {
     this.#closed = true;
     for (const job of this.#waiting.splice(0)) job.reject(closed());
-    await Promise.all(this.#threads.map((thread) => thread.close()));
+    await Promise.all(this.#speakers.map((speaker) => speaker.close()));
   }
 
   #assign(): void {
-    for (const thread of this.#threads) {
-      if (!thread.free) continue;
+    for (const speaker of this.#speakers) {
+      if (!speaker.free) continue;
       const job = this.#waiting.shift();
       if (!job) return;
-      thread.run(job);
+      speaker.run(job);
     }
   }
 }
 
-/** One thread, and the piece it is at. A piece that cost a thread its life is tried once more. */
-class FliteThread {
+/** One process, and the piece it is at. A piece that cost a process its life is tried once more. */
+class Speaker {
   readonly #clock: Clock;
   readonly #onFree: () => void;
-  readonly #thread: Thread<FliteJob, FliteResult>;
+  readonly #process: Thread<FliteJob, FliteResult>;
   #job: Job | undefined;
   #deadline: Timer | undefined;
 
   constructor({ clock, log, script, onFree }: { clock: Clock; log: Log; script: URL; onFree: () => void }) {
     this.#clock = clock;
     this.#onFree = onFree;
-    this.#thread = new Thread({
+    this.#process = new Thread({
       script,
       name: "flite",
       // The program and the voices take 60 MB.
@@ -118,19 +118,19 @@ class FliteThread {
   run(job: Job): void {
     this.#job = job;
     job.tries++;
-    if (!this.#thread.post(job.work)) {
+    if (!this.#process.post(job.work)) {
       this.#job = undefined;
-      job.reject(new ProviderError("flite", "unreachable", "its threads die again and again; it rests for 10 s"));
+      job.reject(new ProviderError("flite", "unreachable", "its processes die again and again; it rests for 10 s"));
       return;
     }
-    this.#thread.hold(true);
+    this.#process.hold(true);
     const late = new Error(`no answer in ${DEADLINE_MS} ms`);
-    this.#deadline = this.#clock.after(DEADLINE_MS, () => this.#thread.kill(late));
+    this.#deadline = this.#clock.after(DEADLINE_MS, () => this.#process.kill(late));
   }
 
   async close(): Promise<void> {
     this.#leave()?.reject(closed());
-    await this.#thread.close();
+    await this.#process.close();
   }
 
   #finish(result: FliteResult): void {
@@ -144,13 +144,15 @@ class FliteThread {
     const job = this.#leave();
     if (job && job.tries < TRIES) this.run(job);
     else
-      job?.reject(new ProviderError("flite", "unreachable", "its thread died twice over one piece of text", { cause }));
+      job?.reject(
+        new ProviderError("flite", "unreachable", "its process died twice over one piece of text", { cause }),
+      );
     if (this.free) this.#onFree();
   }
 
   #leave(): Job | undefined {
     this.#deadline?.cancel();
-    this.#thread.hold(false);
+    this.#process.hold(false);
     const job = this.#job;
     this.#job = undefined;
     return job;

@@ -15,12 +15,17 @@ export const FLITE_VOICES = ["slt", "rms", "awb", "kal"] as const;
 const schema = z.strictObject({
   voice: z.enum(FLITE_VOICES).default("slt").describe("who speaks where an agent names no voice"),
   speed: z.number().min(0.5).max(2).default(1).describe("1 is the voice's own speed, 1.5 half as fast again"),
-  threads: z.int().min(1).max(8).default(1).describe("a thread speaks 40 to 90 times as fast as the call hears it"),
+  threads: z
+    .int()
+    .min(1)
+    .max(8)
+    .default(1)
+    .describe("how many pieces are spoken at the same time; one speaks 40 to 90 times as fast as the call hears it"),
   cacheMb: z.int().min(1).max(1024).default(32).describe("spoken pieces kept in memory; 1 MB is a minute at 8 kHz"),
   diskMb: z.int().min(0).max(1024).default(64).describe("greetings and prompts kept on disk; 0 keeps none"),
 });
 
-/** Flite: four English voices, spoken on this machine in threads of their own. */
+/** Flite: four English voices, spoken on this machine in processes of their own. */
 export const flite: ProviderModule<"tts", typeof schema> = {
   stage: "tts",
   name: "flite",
@@ -61,7 +66,7 @@ class Flite implements TextToSpeech {
   async *speak(text: AsyncIterable<string>, { voice, rate, signal }: SpeakOptions): AsyncGenerator<Frame> {
     const chosen = this.#voice(voice);
     const parts = partsOf(text);
-    // One part ahead: while this one is being played, the next is read, and spoken by a thread.
+    // One part ahead: while this one is being played, the next is read, and spoken by a process.
     const read = async (): Promise<{ sound: Promise<Int16Array> } | undefined> => {
       const next = await abortable(parts.next(), signal);
       return next.done ? undefined : { sound: unheard(this.#piece(next.value, { voice: chosen, rate, signal })) };

@@ -67,7 +67,7 @@ describe("flite's voices", () => {
     expect(second).toEqual(first);
   });
 
-  test("closed in mid-sentence, it says so and leaves no thread behind", async () => {
+  test("closed in mid-sentence, it says so and leaves no process behind", async () => {
     const speaking = said(tts, "This sentence will not be finished, because the service is being stopped.");
     const outcome = expect(speaking).rejects.toThrow(/closed/);
     await tts.close();
@@ -109,7 +109,7 @@ describe("greetings on disk", () => {
   });
 });
 
-describe("flite's threads", () => {
+describe("flite's processes", () => {
   const script = new URL("./fixtures/dying-worker", import.meta.url);
   const work = (text: string) => ({ text, voice: "slt", speed: 1, rate: 8000, pauseMs: 0 }) as const;
   let folder: string;
@@ -123,12 +123,12 @@ describe("flite's threads", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test("a thread that dies costs no word: the piece is tried again by the next one", async () => {
+  test("a process that dies costs no word: the piece is tried again by the next one", async () => {
     const pcm = await jobs.speak(work(`die once ${join(folder, "died")}`), new AbortController().signal);
     expect(pcm).toHaveLength(160);
   });
 
-  test("a piece that kills every thread is given up after the second, and the piece behind it is spoken", async () => {
+  test("a piece that kills every process is given up after the second, and the piece behind it is spoken", async () => {
     const signal = new AbortController().signal;
     const deadly = jobs.speak(work("die always"), signal);
     const behind = jobs.speak(work("fine"), signal);
