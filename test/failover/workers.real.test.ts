@@ -4,26 +4,18 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { parse } from "yaml";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
-import { heardSound } from "../../src/cli/demo/actors.ts";
 import { startDemoService } from "../../src/cli/demo/service.ts";
 import type { WorkerSummary } from "../../src/server/server.ts";
 import { listCalls } from "../../src/store/calls.ts";
 import { openReading } from "../../src/store/database.ts";
 import { isGreeted, saidBy } from "../support/greeting.ts";
+import { type HeardFirst, heardFirst } from "../support/heard-first.ts";
 import { startWholeService, type WholeService } from "../support/whole-service.ts";
 
 const NUMBER = "4100";
-/** A deadline, not a measure: what was measured is printed, and stands in decision 0040. */
-const HEARD_MS = 5000;
-
 const MAX_LATE = 3;
 
 const install = inject("asterisk");
-
-interface Heard {
-  readonly what: "sibling" | "menu" | "nothing";
-  readonly ms: number;
-}
 
 // One after the other: each begins with what the one before has left.
 describe.skipIf(!install || !inject("pocketsphinx"))("a service with two workers", () => {
@@ -94,29 +86,14 @@ describe.skipIf(!install || !inject("pocketsphinx"))("a service with two workers
     return { leg, worker: await owner() };
   }
 
-  /** What a caller hears first. A machine on which nobody has a processor leads to the menu, and never to silence. */
-  async function heardFirst(leg: CallLeg, sinceMs: number): Promise<Heard> {
-    const over = new AbortController();
-    const options = { sinceMs, withinMs: HEARD_MS, clock: systemClock, signal: over.signal };
-    const listen = async (what: Heard["what"], sound: Int16Array): Promise<Heard> => {
-      const atMs = await heardSound(leg, { sound, ...options });
-      if (atMs === undefined) throw new Error(`${what} was not heard`);
-      return { what, ms: Math.round(atMs - sinceMs) };
-    };
-    try {
-      return await Promise.any([listen("sibling", excuse), listen("menu", whole.menu)]);
-    } catch {
-      return { what: "nothing", ms: HEARD_MS };
-    } finally {
-      over.abort();
-    }
-  }
+  const firstOf = (leg: CallLeg, sinceMs: number): Promise<HeardFirst> =>
+    heardFirst(leg, { sibling: excuse, menu: whole.menu, sinceMs });
 
   /** Kills these workers, and listens to these callers. */
-  async function killed(pids: readonly number[], ...legs: CallLeg[]): Promise<Heard[]> {
+  async function killed(pids: readonly number[], ...legs: CallLeg[]): Promise<HeardFirst[]> {
     const sinceMs = systemClock.now();
     for (const pid of pids) process.kill(pid, "SIGKILL");
-    return await Promise.all(legs.map((leg) => heardFirst(leg, sinceMs)));
+    return await Promise.all(legs.map((leg) => firstOf(leg, sinceMs)));
   }
 
   /** The longest time without a packet from the agent's side. */
@@ -126,7 +103,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("a service with two workers
     return Math.round(Math.max(...at.slice(1).map((atMs, index) => atMs - (at[index] ?? 0))));
   }
 
-  const report = (what: string, ...figures: readonly (Heard | number)[]): void => {
+  const report = (what: string, ...figures: readonly (HeardFirst | number)[]): void => {
     const shown = figures.map((figure) => (typeof figure === "number" ? figure : `${figure.what} ${figure.ms}`));
     process.stdout.write(`${what}, ms: ${shown.join(", ")}\n`);
   };
@@ -147,7 +124,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("a service with two workers
     expect(second.worker).not.toBe(first.worker);
 
     const refused = await called(AbortSignal.timeout(20_000));
-    const atOnce = await heardFirst(refused, refused.times.startMs);
+    const atOnce = await firstOf(refused, refused.times.startMs);
     await hangUp(refused);
     report("INVITE above the limit to the menu's first sound", atOnce);
     expect(atOnce.what).toBe("menu");

@@ -2,7 +2,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
 import { heardSound } from "../../src/cli/demo/actors.ts";
 
-/** A deadline, not a measure. */
+/** A deadline, not a measure: what was measured is printed, and stands in decision 0040. */
 const HEARD_MS = 5000;
 
 /** What a caller heard first, and after how long. */
