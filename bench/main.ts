@@ -117,8 +117,9 @@ async function main(options: Options): Promise<number> {
     }
     return invalid.length + report.failures.length > 0 ? EXIT.invalid : EXIT.fine;
   } catch (error) {
-    if (signal.aborted) return EXIT.interrupted;
-    throw error;
+    if (!signal.aborted) throw error;
+    progress("STOPPED before anything was measured");
+    return EXIT.interrupted;
   }
 }
 

@@ -141,16 +141,9 @@ async function oneCall(
   { part, index, interruptions }: { part: Part; index: number; interruptions: Interruptions },
 ): Promise<Outcome> {
   const { signal } = bench;
-  const dialled = Promise.withResolvers<CallLeg>();
-  const begun = interruptions.started.begin("talker", async () => {
-    const leg = await phone.call(TALKER, { codec: "ulaw", signal });
-    dialled.resolve(leg);
-    await leg.answered;
-  });
-  begun.catch(dialled.reject);
-  const leg = await dialled.promise;
+  const { leg, call } = await interruptions.started.call("talker", phone, { number: TALKER, signal });
   try {
-    const talk = { leg, call: await begun, bench, interruptions, random: randomSource(index * 104_729 + 3) };
+    const talk = { leg, call, bench, interruptions, random: randomSource(index * 104_729 + 3) };
     await untilAnswering(talk, answeredMs(leg));
     const sounds = bench.smoke ? part.sounds.slice(0, 1) : part.sounds;
     let lost = 0;
@@ -195,6 +188,8 @@ export const calm: Scenario = {
         `${name}: ${sum(own, "lost")} of ${sum(own, "disturbed")} replies lost, ${sum(own, "missed")} of ${sum(own, "interrupted")} interruptions missed`,
       ];
     });
+    const { inMenu } = interruptions.started;
+    if (inMenu > 0) notes.push(`${inMenu} calls were in the menu instead of with the agent, and were made again`);
     return {
       values: {
         false_barge_in_rate: sum(outcomes, "lost") / sum(outcomes, "disturbed"),

@@ -115,20 +115,12 @@ async function wordsThrough(
   { phone, understood }: Pick<PbxStage, "phone"> & { understood: Understood },
 ): Promise<number> {
   const said = sentences.slice(0, bench.smoke ? 1 : SENTENCES);
-  const dialled = Promise.withResolvers<CallLeg>();
-  const begun = understood.started.begin("listener", async () => {
-    const leg = await phone.call(LISTENER_NUMBER, {
-      codec: "ulaw",
-      network: { ...NETWORKS[name], seed: 1 },
-      signal: bench.signal,
-    });
-    dialled.resolve(leg);
-    await leg.answered;
+  const { leg, call } = await understood.started.call("listener", phone, {
+    number: LISTENER_NUMBER,
+    network: { ...NETWORKS[name], seed: 1 },
+    signal: bench.signal,
   });
-  begun.catch(dialled.reject);
-  const leg = await dialled.promise;
   try {
-    const call = await begun;
     await sayAll(leg, bench, said);
     return accuracy(said.join(" "), understood.of(call));
   } finally {
@@ -148,6 +140,8 @@ async function allWords(names: readonly NetworkName[], bench: Bench, stage: PbxS
   });
   over.abort();
   await following.catch(() => {});
+  const { inMenu } = understood.started;
+  if (inMenu > 0) bench.progress(`${inMenu} calls were in the menu instead of with the agent, and were made again`);
   return new Map(found);
 }
 
