@@ -2,15 +2,17 @@
  * How calm the agent is, and how fast: replies that are lost to a cough, an "mm-hm" or ten seconds of noise; interruptions that it
  * misses; and how long it goes on after the caller's first sound.
  *
- *   bin/node bench/barge-in.ts [--json] [--trials N]
+ *   bin/node bench/barge-in.ts [--json] [--trials N] [--listen]
  *
- * Real voice activity and the whole conversation, in virtual time, over a µ-law line. The recogniser is told the words.
+ * Real voice activity and the whole conversation, in virtual time, over a µ-law line. The recogniser is told the words; with
+ * --listen it is the local one, which has to understand them, and the answer is the greeting of a caller who has said nothing yet.
  */
 
 import { parseArgs } from "node:util";
 import { FRAME_MS } from "../src/audio/frame.ts";
 import { randomSource } from "../src/caller/noise.ts";
-import { SpokenCall } from "../test/support/spoken-call.ts";
+import { sphinxEar } from "../test/support/sphinx-ear.ts";
+import { ANSWER, SpokenCall } from "../test/support/spoken-call.ts";
 import {
   BACK_CHANNELS,
   babble,
@@ -25,20 +27,35 @@ import {
 } from "./sounds.ts";
 
 const { values: options } = parseArgs({
-  options: { json: { type: "boolean", default: false }, trials: { type: "string", default: "50" } },
+  options: {
+    json: { type: "boolean", default: false },
+    trials: { type: "string", default: "50" },
+    listen: { type: "boolean", default: false },
+  },
 });
 const trials = Number(options.trials);
+const stt = options.listen ? sphinxEar() : undefined;
+if (options.listen && !stt) throw new Error("the local recogniser is not installed: apt install pocketsphinx-en-us");
+const GREETED_MS = 600;
 const SNR_DB = 15;
 const NOISE_MS = 10_000;
 const VOICES = ["rms", "awb", "kal"];
+
+/** A call in which the agent has been talking for so long. */
+async function answering(ms: number): Promise<SpokenCall> {
+  const call = new SpokenCall({ stt });
+  await call.start(stt ? { greeting: ANSWER } : {});
+  if (stt) await call.clock.advance(GREETED_MS + ms);
+  else await call.untilAnswer(ms);
+  return call;
+}
 
 type Disturb = (call: SpokenCall, trial: number) => Promise<void>;
 
 /** One answer with a disturbance in it: was it heard to its end, in one reply? */
 async function answerThrough(disturb: Disturb, trial: number): Promise<boolean> {
   const random = randomSource(trial * 7919 + 1);
-  const call = await new SpokenCall().start();
-  await call.untilAnswer(FRAME_MS * Math.floor(40 + random() * 75));
+  const call = await answering(FRAME_MS * Math.floor(40 + random() * 75));
   await disturb(call, trial);
   await call.quiet(2_500);
   const [turn] = call.turns;
@@ -58,8 +75,7 @@ async function interruption(
   trial: number,
 ): Promise<Interrupted> {
   const random = randomSource(trial * 104_729 + 3);
-  const call = await new SpokenCall().start();
-  await call.untilAnswer(500);
+  const call = await answering(500);
   if (noise) call.line.play(noise(NOISE_MS, CALLER_DBOV - SNR_DB));
   await call.clock.advance(FRAME_MS * Math.floor(25 + random() * 75));
   const text = INTERRUPTIONS[trial % INTERRUPTIONS.length] ?? "Stop.";

@@ -71,6 +71,11 @@ export class Ear {
     return this.#detector.speaking;
   }
 
+  /** Whether voice activity hears a sound, or has within the last `ms`. */
+  soundWithin(ms: number): boolean {
+    return this.speaking || (this.voicedAt !== undefined && this.#options.clock.now() - this.voicedAt <= ms);
+  }
+
   /** One frame of the caller's. In the media's tick: no waiting, no allocation. */
   push(frame: Frame): void {
     if (this.deaf || this.#closed) return;

@@ -52,6 +52,9 @@ const WEIGHED_FRAMES = 5;
 // Finals of a shorter sound with less confidence are more often a back-channel that was misheard than an interruption.
 const SHORT_MS = 1_000;
 const DOUBTFUL = 0.2;
+// Words come so long after their sound at most. Without one they are what a recogniser makes of noise, unless it is as sure as this.
+const LATE_WORDS_MS = 1_500;
+const SURE = 0.5;
 
 /** The caller's side: frames, words and keys become inputs of the turn table. What means nothing does not get that far. */
 export class Listener {
@@ -225,6 +228,8 @@ export class Listener {
     const long = this.soundMs >= limits.soundMs || !this.ear?.speaking;
     // The agent is silent already, and the first guesses at a short sound are often wrong: what it was is known at its end.
     if (!final && !turnEnd && !long) return false;
+    const sure = turnEnd || (final && (confidence ?? 1) >= SURE);
+    if (!sure && !this.ear?.soundWithin(LATE_WORDS_MS)) return false;
     return takesFloor({
       text: question.words.text,
       partial: !final,

@@ -5,7 +5,7 @@ const NEAR_DB = 8;
 // Who is quieter than this is somebody else: a room full of people, a television, another line's echo.
 const FAR_DB = 12;
 // The same against the agent's own voice, while nothing is known of the caller's.
-const FAR_FROM_AGENT_DB = 17;
+const FAR_FROM_AGENT_DB = 12;
 // More than half a second of speech is enough to know how loud somebody talks.
 const KNOWN_FRAMES = 30;
 const JUDGED_FRAMES = 5;

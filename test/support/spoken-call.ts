@@ -5,7 +5,7 @@ import type { Next } from "../../src/call/engine.ts";
 import { type Agent, defineAgent } from "../../src/conversation/agent.ts";
 import { converse } from "../../src/conversation/conversation.ts";
 import { defaultLimits } from "../../src/conversation/limits.ts";
-import type { TextToSpeech, VoiceActivity } from "../../src/conversation/providers.ts";
+import type { SpeechToText, TextToSpeech, VoiceActivity } from "../../src/conversation/providers.ts";
 import type { Turn } from "../../src/conversation/turn.ts";
 import { loadFvad } from "../../src/providers/vad/fvad-library.ts";
 import { SileroDetector } from "../../src/providers/vad/silero-detector.ts";
@@ -83,8 +83,14 @@ export class SpokenCall {
   readonly ear = new FakeEar(this.clock);
   readonly model = new FakeModel(this.clock);
   readonly turns: Turn[] = [];
+  readonly #stt: SpeechToText;
   next: Next | undefined;
   #ended: Promise<void> | undefined;
+
+  /** `stt`: a recogniser that listens to the line, in place of the one that is told the words. */
+  constructor({ stt }: { readonly stt?: ((clock: VirtualClock) => SpeechToText) | undefined } = {}) {
+    this.#stt = stt?.(this.clock) ?? this.ear;
+  }
 
   async start(agent: Partial<Agent> = {}): Promise<this> {
     this.model.answer = () => ANSWER;
@@ -92,7 +98,7 @@ export class SpokenCall {
       media: this.line,
       leg: this.leg,
       agent: defineAgent({ name: "test", ...agent }),
-      providers: { vad: voiceActivity(this.clock), stt: this.ear, llm: this.model, tts: voice },
+      providers: { vad: voiceActivity(this.clock), stt: this.#stt, llm: this.model, tts: voice },
       clock: this.clock,
       log: silentLog,
       observer: {

@@ -11,7 +11,7 @@ export interface HearingOptions {
   readonly rate: 8000 | 16000;
   readonly hints: readonly string[];
   readonly signal: AbortSignal;
-  readonly ears: Ears;
+  readonly ears: Pick<Ears, "sit">;
   readonly clock: Clock;
   readonly log: Log;
 }
