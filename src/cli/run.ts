@@ -1,10 +1,8 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { createLog, type Log } from "../base/log.ts";
 import { type LogSink, standardError } from "../base/log-sink.ts";
-import { packageFolder } from "../base/package.ts";
 import { catalogue } from "../config/catalogue.ts";
 import type { Config } from "../config/config.ts";
 import { findConfigFile, loadConfig } from "../config/load.ts";
@@ -15,6 +13,7 @@ import type { SupervisorSettings } from "../supervisor/protocol.ts";
 import { supervise } from "../supervisor/supervisor.ts";
 import { isRestart, systemdNotifier } from "../supervisor/systemd.ts";
 import { EXIT, EXIT_HELP } from "./exit.ts";
+import { findProgram } from "./program.ts";
 
 const HELP = `
 Runs in the foreground. SIGTERM and Ctrl-C drain: new calls go to the menu, running ones may end
@@ -65,12 +64,14 @@ async function run(file: string): Promise<number> {
   });
   for (const warning of config.warnings) log.warn({ ...warning }, "a warning about the configuration");
   const dir = workersFolder(config);
-  const args = [...LEAN, ...process.execArgv, process.argv[1] ?? "", "worker", "--config", file];
+  const { execPath, argv, env } = process;
+  const program = findProgram({ main: argv[1] ?? "", execPath, launcher: env.SIDETONE_LAUNCHER });
   return await supervise({
     settings: settingsOf(config),
-    start: ({ slot, restarts, build, heartbeatMs }) =>
-      spawnWorker({
-        ...{ command: process.execPath, args, log },
+    start: ({ slot, restarts, build, heartbeatMs }) => {
+      const { command, main } = program();
+      return spawnWorker({
+        ...{ command, args: [...LEAN, ...process.execArgv, main, "worker", "--config", file], log },
         env: {
           // A worker that is started again after a fault reads what the first one has compiled: it is there sooner, and smaller.
           NODE_COMPILE_CACHE: join(config.cacheDir, "compiled"),
@@ -84,8 +85,9 @@ async function run(file: string): Promise<number> {
           SIDETONE_RESTARTS: String(restarts),
           SIDETONE_HEARTBEAT_MS: String(heartbeatMs),
         },
-      }),
-    build: buildOf,
+      });
+    },
+    build: () => program().build,
     clock: systemClock,
     log,
     signals: process,
@@ -108,10 +110,3 @@ export const settingsOf = ({ workers, supervisor }: Pick<Config, "workers" | "su
 
 /** Where the supervisor and its workers find each other. */
 export const workersFolder = ({ stateDir }: Pick<Config, "stateDir">): string => join(stateDir, "workers");
-
-/** Which program a worker that is started now would be: other files in place of ours, or another Node, are another one. */
-function buildOf(): string {
-  const files = [join(packageFolder, "package.json"), process.argv[1] ?? "", process.execPath];
-  const stamps = files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
-  return stamps.map((stamp) => Math.round(stamp).toString(36)).join("-");
-}

@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Next } from "../call/engine.ts";
@@ -76,7 +77,7 @@ export function createGeneration(config: Config, { context, log, metrics, hintsO
     const forCall = pool.of(settings);
     const ahead = forCall(nobodyIsTold);
     const filler = new Filler({ agent, tts: ahead.tts });
-    prepare({ agent, closed, filler }, ahead, log, prepared.signal);
+    prepare({ agent, closed, filler }, ahead, { clock: context.clock, log, signal: prepared.signal });
     return { agent, closed, forCall, filler };
   };
   for (const settings of Object.values(config.agents)) {
@@ -136,29 +137,32 @@ const nobodyIsTold = (): void => {};
 
 /**
  * What the agent says in every call is spoken ahead, so that its first frame is there at once, and the recogniser learns
- * what its callers say. A failure only costs that.
+ * what its callers say. A failure only costs that. Each begins in a turn of its own: to start a process takes a while in which
+ * nobody's sound is moved, and there may be calls.
  */
 function prepare(
   { agent, closed, filler }: Pick<StaffedAgent, "agent" | "closed" | "filler">,
   { tts, stt }: ConversationProviders,
-  log: Log,
-  signal: AbortSignal,
+  { clock, log, signal }: { clock: Clock; log: Log; signal: AbortSignal },
 ): void {
   const { name, language, hints } = agent;
   const failed = (what: string) => (error: unknown) => {
     if (!signal.aborted) log.warn({ err: error, agent: name }, what);
   };
+  const turn = (): Promise<void> => clock.sleep(0, signal);
   const greetings = [agent, ...(closed.greeting === agent.greeting ? [] : [closed])];
   const spoken = greetings.reduce(
     (before, one) => before.then(() => warmVoice({ agent: one, tts, rates: RATES, signal })),
-    Promise.resolve(),
+    turn(),
   );
   spoken.catch(failed("the agent's own sentences could not be prepared"));
   const filled = spoken.catch(() => undefined).then(() => filler.prepare(RATES, signal));
   filled.catch(failed("the agent's fillers could not be prepared"));
   // Most callers come by telephone codecs; a wideband caller's first words may come a second later.
-  const heard = stt.prepare?.({ rate: 8000, language, hints, signal });
-  heard?.catch(failed("the recogniser could not be prepared"));
+  const heard = turn()
+    .then(turn)
+    .then(() => stt.prepare?.({ rate: 8000, language, hints, signal }));
+  heard.catch(failed("the recogniser could not be prepared"));
 }
 
 /** The agent as a conversation wants it. */

@@ -56,6 +56,7 @@ class WorkerLife {
   #config: Config | undefined;
   #log: Log | undefined;
   #leaving = false;
+  #reading = Promise.resolve();
   /** The files that the configuration was read from. */
   #inForce = "";
 
@@ -85,7 +86,7 @@ class WorkerLife {
   async begin(): Promise<void> {
     // The supervisor is the one to ask; a signal to the worker itself means the same.
     process.on("SIGTERM", () => this.#guarded(this.#leave(this.#config?.supervisor.drainSeconds ?? 0, "drain")));
-    process.on("SIGHUP", () => this.#reload());
+    process.on("SIGHUP", () => this.#guarded(this.#reload()));
     const { restarts, slot } = this.#place;
     const { config, faults, snapshot } = await firstConfig(this.#file, this.#lifeline, restarts);
     const sink = standardError();
@@ -130,7 +131,7 @@ class WorkerLife {
   #onWish(wish: Wish): void {
     if (wish.type === "siblings") this.#crew.update(wish.workers);
     else if (wish.type === "came") this.#service?.came(wish.caller);
-    else if (wish.type === "reload") this.#reload();
+    else if (wish.type === "reload") this.#guarded(this.#reload());
     else if (wish.type === "stop") this.#guarded(this.#leave(0, "shutdown"));
     else this.#guarded(this.#leave(wish.seconds, "drain"));
   }
@@ -183,8 +184,14 @@ class WorkerLife {
     });
   }
 
+  /** One after the other, however often it is asked for. */
+  #reload(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#reread());
+    return this.#reading;
+  }
+
   /** A configuration with faults changes nothing: all of them are told, and the old one stays. */
-  #reload(): void {
+  async #reread(): Promise<void> {
     const [service, log] = [this.#service, this.#log];
     if (!service || !log || this.#leaving) return;
     try {
@@ -199,6 +206,8 @@ class WorkerLife {
       }
       // To make everything anew takes a while in which nothing else is done: not for nothing.
       if (text === this.#inForce) return;
+      // The calls have their turn in between.
+      await systemClock.sleep(0);
       service.apply(config);
       this.#config = config;
       this.#inForce = text;

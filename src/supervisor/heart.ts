@@ -11,13 +11,15 @@ export interface Heart {
  * Listens for a worker's beats, and calls `onSilent` once when none came for `killAfterMs`. Time in which this process
  * was stopped itself does not count: beats that could not be read are not beats that were not sent. Nor does time in which the
  * worker was ready to run and the machine had no processor for it, up to half of `killAfterMs`: killing it would not give it one,
- * and its successor needs more. A worker that is stopped, or that runs and does not turn, waits for none.
+ * and its successor needs more. A worker that is stopped, or that runs and does not turn, waits for none. `excusedMs` is for what it
+ * was told to do itself.
  */
 export function listenToHeart({
   clock,
   heartbeatMs,
   killAfterMs,
   starvedMs = () => 0,
+  excusedMs = () => 0,
   onSilent,
 }: {
   clock: Clock;
@@ -25,6 +27,8 @@ export function listenToHeart({
   killAfterMs: number;
   /** How long the worker has waited for a processor since it began, in ms. */
   starvedMs?: () => number;
+  /** How much longer it may be silent just now. */
+  excusedMs?: () => number;
   onSilent: (silentMs: number) => void;
 }): Heart {
   const everyMs = Math.max(10, Math.floor(heartbeatMs / 2));
@@ -37,10 +41,11 @@ export function listenToHeart({
     lookedAt = now;
     // A timer a little late is the ordinary business of a busy machine.
     if (stoppedMs > everyMs) heardAt = Math.min(now, heardAt + stoppedMs);
-    if (now - heardAt < killAfterMs) return;
-    if (now - heardAt < killAfterMs + Math.min(killAfterMs / 2, starvedMs() - starvedBefore)) return;
+    const silentMs = now - heardAt;
+    if (silentMs < killAfterMs) return;
+    if (silentMs < killAfterMs + Math.min(killAfterMs / 2, starvedMs() - starvedBefore) + excusedMs()) return;
     timer.cancel();
-    onSilent(Math.round(now - heardAt));
+    onSilent(Math.round(silentMs));
   });
   return {
     beat() {

@@ -40,6 +40,8 @@ const RESTART_FIRST_MS = 250;
 /** What a worker gets for closing down once its calls are gone, or once it was told to hurry. */
 export const LEAVE_MS = 3000;
 const REREAD_MS = 2000;
+/** A program that is broken shows it soon: until then the old worker is there, and takes calls as well. */
+const PROOF_MS = 2000;
 /** Several beats in a moment are one piece of news. */
 const NEWS_MS = 10;
 
@@ -51,6 +53,7 @@ export class Pool {
   readonly #memory: MemoryWatch;
   readonly #hopeless = Promise.withResolvers<number>();
   readonly #empty = Promise.withResolvers<number>();
+  readonly #closed = Promise.withResolvers<void>();
   #settings: SupervisorSettings;
   #slots: Slot[] = [];
   #started = false;
@@ -60,7 +63,8 @@ export class Pool {
   /** Somebody waits until a worker has read the configuration again. */
   #reread: (() => void) | undefined;
   #outdated = false;
-  #replacing = Promise.resolve();
+  /** With false: a new one did not start. */
+  #replacing = Promise.resolve(true);
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -113,12 +117,16 @@ export class Pool {
     this.#crewChanged();
   }
 
-  /** The configuration is read again; another program, if there is one now, takes over worker by worker. */
-  async reload(): Promise<void> {
+  /**
+   * The configuration is read again; another program, if there is one now, takes over worker by worker. Resolves with false where new
+   * workers were needed and did not start.
+   */
+  async reload(): Promise<boolean> {
     const build = this.#options.build();
     if (this.#slots.some(({ current }) => current && current.build !== build))
-      await this.#replaceAll("the program has changed", (worker) => worker.build !== build);
-    else await this.#rereadAll();
+      return await this.#replaceAll("the program has changed", (worker) => worker.build !== build);
+    await this.#rereadAll();
+    return this.#outdated ? await this.#replacing : true;
   }
 
   /** One after the other: to read it takes a while in which a worker does nothing else, and there may be no more cores than workers. */
@@ -171,6 +179,7 @@ export class Pool {
 
   #close(): void {
     this.#closing = true;
+    this.#closed.resolve();
     this.#news?.cancel();
     for (const slot of this.#slots) slot.close();
   }
@@ -299,14 +308,15 @@ export class Pool {
   }
 
   /** One after the other; a new one that does not get ready ends it, and the old ones stay. */
-  #replaceAll(reason: string, isOld: (worker: Worker) => boolean): Promise<void> {
+  #replaceAll(reason: string, isOld: (worker: Worker) => boolean): Promise<boolean> {
     this.#replacing = this.#replacing.then(async () => {
       for (const slot of [...this.#slots]) {
         const old = slot.current;
         if (this.#closing || !old || !isOld(old)) continue;
         this.#options.log.info({ worker: slot.index, pid: old.pid, reason }, "the worker is replaced");
-        if (!(await this.#replace(slot, old))) return;
+        if (!(await this.#replace(slot, old))) return false;
       }
+      return true;
     });
     return this.#replacing;
   }
@@ -315,7 +325,7 @@ export class Pool {
     const next = this.#begin(slot);
     slot.prepare(next);
     this.#crewChanged();
-    if (await next.settled) {
+    if ((await next.settled) && (await this.#proves(next))) {
       const before = slot.succeed();
       if (before === old) this.#dismiss(old);
       this.#tellNews();
@@ -324,9 +334,19 @@ export class Pool {
     if (!this.#closing)
       this.#options.log.error(
         { worker: slot.index, pid: next.pid },
-        "the new worker did not get ready; the old ones stay, and so do their configuration and program",
+        "the new worker did not get ready, or died at once; the old ones stay, and so do their configuration and program",
       );
     return false;
+  }
+
+  /** It has taken calls for a moment, and lives. */
+  async #proves(next: Worker): Promise<boolean> {
+    const proof = Promise.withResolvers<boolean>();
+    const timer = this.#options.clock.after(PROOF_MS, () => proof.resolve(true));
+    for (const over of [next.gone, this.#closed.promise]) void over.then(() => proof.resolve(false));
+    const lives = await proof.promise;
+    timer.cancel();
+    return lives;
   }
 
   /** It takes no more calls, and gets its time for those it has. */

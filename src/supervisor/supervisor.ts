@@ -33,6 +33,8 @@ export interface Signals {
   off(signal: NodeJS.Signals, listener: () => void): unknown;
 }
 
+const NOT_TAKEN =
+  "answering calls with the old program: the new one, or its configuration, did not start (the log says why)";
 /** What putting in order may take in the end. */
 const ORDER_MS = 2000;
 
@@ -114,7 +116,7 @@ function listenToSignals(options: SupervisorOptions, { pool, notifier }: Househo
     }
     log.info({}, "asked to read the configuration again");
     notifier.reloading();
-    void pool.reload().then(() => notifier.ready("answering calls"));
+    void pool.reload().then((done) => notifier.ready(done ? "answering calls" : NOT_TAKEN));
   };
   const listeners: readonly (readonly [NodeJS.Signals, () => void])[] = [
     ["SIGTERM", leave],

@@ -39,6 +39,13 @@ export interface WorkerOptions {
   readonly adopted?: boolean;
 }
 
+/** Reading the configuration again is over by then, on a machine that is too busy as well. */
+const REREAD_MS = 3000;
+/** So long after its start a worker still has to do what it does once. */
+const YOUNG_MS = 5000;
+/** What may be silent for longer may be so for this many times as long. */
+const PATIENCE = 3;
+
 /** A worker as its supervisor knows it: its heart, its calls, and whether it takes more of them. */
 export class Worker {
   readonly slot: number;
@@ -47,12 +54,16 @@ export class Worker {
   readonly #process: WorkerProcess;
   readonly #grace: Timer;
   readonly #settled = Promise.withResolvers<boolean>();
+  readonly #gone = Promise.withResolvers<void>();
   #heart: Heart | undefined;
   #failure: WorkerEnd["failure"];
   #ready = false;
   #over = false;
   #calls = 0;
   #memoryMb = 0;
+  /** Until then it does what takes its event loop a while: because it was told to, or because it has just begun. */
+  #rereadsUntil = 0;
+  #youngUntil = 0;
 
   constructor(options: WorkerOptions) {
     const { clock, log, settings } = options;
@@ -99,7 +110,14 @@ export class Worker {
     return this.#settled.promise;
   }
 
+  /** Resolves when it has ended. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
   tell(wish: ToWorker): void {
+    const { clock } = this.#options;
+    if (wish.type === "reload") this.#rereadsUntil = clock.now() + REREAD_MS;
     this.#process.send(wish);
   }
 
@@ -128,6 +146,7 @@ export class Worker {
     if (message.type === "outdated") watcher.outdated(message.keys);
     if (message.type === "came") watcher.came(this, message.caller);
     if (message.type === "ready" && !this.#ready) {
+      this.#youngUntil = this.#options.clock.now() + YOUNG_MS;
       this.#live();
       watcher.ready(this);
     }
@@ -149,6 +168,7 @@ export class Worker {
       clock,
       ...settings,
       starvedMs: () => starvedMs(this.pid),
+      excusedMs: () => this.#excusedMs(),
       onSilent: (silentMs) => {
         log.error(
           { pid: this.pid, silentMs, calls: this.#calls },
@@ -160,6 +180,14 @@ export class Worker {
     this.#settled.resolve(true);
   }
 
+  /** To kill it for what it was told to do costs its callers more than to wait. Where it is young, it must not have callers yet. */
+  #excusedMs(): number {
+    const { clock, settings } = this.#options;
+    const now = clock.now();
+    const excused = now < this.#rereadsUntil || (now < this.#youngUntil && this.#calls === 0);
+    return excused ? (PATIENCE - 1) * settings.killAfterMs : 0;
+  }
+
   #end(end: ProcessEnd): void {
     if (this.#over) return;
     this.#over = true;
@@ -168,6 +196,7 @@ export class Worker {
     // Whatever it had started has no use without it.
     this.kill();
     this.#settled.resolve(false);
+    this.#gone.resolve();
     const failure = this.#failure;
     this.#options.watcher.ended(this, { ...end, wasReady: this.#ready, ...(failure ? { failure } : {}) });
   }

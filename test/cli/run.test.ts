@@ -1,54 +1,18 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { systemClock } from "../../src/base/clock.ts";
 import { checkOverrides } from "../../src/cli/check/overrides.ts";
 import { Folder } from "../config/support.ts";
+import { freePort } from "../engines/free-port.ts";
 import { gone } from "../supervisor/support.ts";
-
-const launcher = resolve(import.meta.dirname, "..", "..", "bin", "sidetone");
+import { LAUNCHER, Running } from "../support/running.ts";
 
 const AGENT = `greeting: Hello.
 script:
   intents: [{name: hours, phrases: [when are you open], answer: Always.}]
   else: Pardon?
 `;
-
-/** `sidetone run` as an administrator starts it, with an Asterisk that is not there. */
-class Running {
-  readonly #child: ChildProcess;
-  readonly exited: Promise<number | null>;
-  log = "";
-
-  constructor(file: string, log: "pipe" | number = "pipe") {
-    this.#child = spawn(launcher, ["run", "--config", file], { stdio: ["ignore", log, log] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding("utf8").on("data", (text: string) => {
-        this.log += text;
-      });
-    }
-    this.exited = new Promise((resolve) => this.#child.on("close", resolve));
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-
-  /** Waits until the log holds this so often. Rejects with the log when the service ends before, or after 30 s. */
-  async says(text: string, times = 1): Promise<void> {
-    let over = false;
-    const ended = this.exited.then(() => {
-      over = true;
-    });
-    const deadline = systemClock.now() + 30_000;
-    while (this.log.split(text).length <= times) {
-      if (over || systemClock.now() > deadline) throw new Error(`it never said "${text}":\n${this.log}`);
-      await Promise.race([systemClock.sleep(20), ended]);
-    }
-  }
-}
 
 const open: { folder?: Folder; services: Running[] } = { services: [] };
 afterEach(async () => {
@@ -58,14 +22,6 @@ afterEach(async () => {
   }
   open.folder?.[Symbol.dispose]();
 });
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0));
-    });
-  });
 
 async function prepared() {
   const [port, nobody] = [await freePort(), await freePort()];
@@ -85,7 +41,7 @@ function start(folder: Folder): Running {
 /** Another command beside it, and all that it says. */
 const command = (...args: string[]): Promise<{ code: number; said: string }> =>
   new Promise((done) => {
-    execFile(launcher, args, (error, out, err) => done({ code: error ? Number(error.code) : 0, said: out + err }));
+    execFile(LAUNCHER, args, (error, out, err) => done({ code: error ? Number(error.code) : 0, said: out + err }));
   });
 
 const health = async (url: string) => (await (await fetch(`${url}/healthz`)).json()) as { pid: number };
@@ -144,7 +100,7 @@ describe("sidetone run", { timeout: 120_000 }, () => {
   test("whose log is on a full disk takes calls all the same, and counts it", async () => {
     const { folder, url } = await prepared();
     const full = openSync("/dev/full", "w");
-    open.services.push(new Running(folder.file, full));
+    open.services.push(new Running(folder.file, { log: full }));
     closeSync(full);
     const metrics = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
     await expect

@@ -5,6 +5,9 @@ import type { SupervisorSettings } from "../../src/supervisor/protocol.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 import { FakeProcess, SETTINGS } from "./fake-process.ts";
 
+/** What is new has lived so long that what is old may go. */
+const PROVEN_MS = 2100;
+
 class House {
   readonly clock = new VirtualClock();
   readonly started: { readonly start: Start; readonly process: FakeProcess }[] = [];
@@ -121,12 +124,50 @@ describe("several workers", () => {
 describe("a worker that hangs", () => {
   test("is killed 700 ms after its last beat, and no other is", async () => {
     const house = await houseOf(2);
+    house.nth(2).calls = 1;
+    await house.clock.advance(100);
     house.nth(2).hangs = true;
     await house.clock.advance(650);
     expect(house.nth(2).killed).toBe(false);
     await house.clock.advance(150);
     expect(house.nth(2).killed).toBe(true);
     expect(house.nth(1).killed).toBe(false);
+  });
+
+  test("without a caller, in its first seconds, is given three times as long: to kill it would have the next one begin with the same", async () => {
+    const house = await houseOf(1);
+    house.nth(1).hangs = true;
+    await house.clock.advance(1900);
+    expect(house.nth(1).killed).toBe(false);
+    await house.clock.advance(400);
+    expect(house.nth(1).killed).toBe(true);
+    const old = await houseOf(1);
+    await old.clock.advance(6000);
+    old.nth(1).hangs = true;
+    await old.clock.advance(850);
+    expect(old.nth(1).killed).toBe(true);
+  });
+
+  test("because it reads the configuration again, as it was told, may do so for a second; one that does not come back from it is killed", async () => {
+    const house = await houseOf(2);
+    for (const { process } of house.started) process.calls = 3;
+    await house.clock.advance(6000);
+    void house.pool.reload();
+    house.nth(1).hangs = true;
+    await house.clock.advance(1800);
+    expect(house.nth(1).killed).toBe(false);
+    house.nth(1).hangs = false;
+    // The next one is told when the first has had its time.
+    await house.clock.advance(1000);
+    expect(house.nth(2).wasTold("reload")).toBe(true);
+    house.nth(2).hangs = true;
+    await house.clock.advance(2400);
+    expect([house.nth(1).killed, house.nth(2).killed]).toEqual([false, true]);
+    // And nobody is excused for long.
+    await house.clock.advance(3000);
+    house.nth(1).hangs = true;
+    await house.clock.advance(850);
+    expect(house.nth(1).killed).toBe(true);
   });
 
   test("while it starts is given time, but not for ever", async () => {
@@ -176,12 +217,14 @@ describe("an upgrade", () => {
     // Nobody leaves before the next one takes calls.
     expect(house.nth(1).wasTold("drain")).toBe(false);
     house.nth(3).ready();
-    await house.clock.advance(50);
+    await house.clock.advance(1900);
+    expect(house.nth(1).wasTold("drain")).toBe(false);
+    await house.clock.advance(150);
     expect(house.nth(1).wasTold("drain")).toBe(true);
     expect(house.nth(2).wasTold("drain")).toBe(false);
     house.nth(4).ready();
-    await reloaded;
-    await house.clock.advance(50);
+    await house.clock.advance(PROVEN_MS);
+    expect(await reloaded).toBe(true);
     expect(house.nth(2).wasTold("drain")).toBe(true);
     expect(house.started.slice(2).map(({ start }) => [start.slot, start.build])).toEqual([
       [1, "new"],
@@ -201,11 +244,43 @@ describe("an upgrade", () => {
     const reloaded = house.pool.reload();
     await house.clock.advance(1);
     house.nth(3).exits(1);
-    await reloaded;
+    expect(await reloaded).toBe(false);
     await house.clock.advance(60_000);
     expect(house.started).toHaveLength(3);
     expect([house.nth(1).wasTold("drain"), house.nth(2).wasTold("drain")]).toEqual([false, false]);
     expect(house.heard("the old ones stay")).toBe(true);
+  });
+
+  test("to something that dies as soon as it takes calls leaves the old workers where they are", async () => {
+    const house = await houseOf(2);
+    house.build = "broken";
+    const reloaded = house.pool.reload();
+    await house.clock.advance(1);
+    house.nth(3).ready();
+    await house.clock.advance(50);
+    // Both take calls until it has shown that it lives.
+    expect(house.nth(2).siblings).toEqual([1, 1, 2]);
+    await house.clock.advance(1000);
+    house.nth(3).exits(1);
+    expect(await reloaded).toBe(false);
+    await house.clock.advance(60_000);
+    expect(house.started).toHaveLength(3);
+    expect([house.nth(1).wasTold("drain"), house.nth(2).wasTold("drain")]).toEqual([false, false]);
+    expect(house.nth(2).siblings).toEqual([1, 2]);
+    expect(house.heard("the old ones stay")).toBe(true);
+  });
+
+  test("in whose middle the service stops keeps nobody waiting", async () => {
+    const house = await houseOf(1);
+    house.build = "new";
+    const reloaded = house.pool.reload();
+    await house.clock.advance(1);
+    house.nth(2).ready();
+    await house.clock.advance(500);
+    house.pool.drain();
+    await reloaded;
+    expect([house.nth(1).wasTold("drain"), house.nth(2).wasTold("drain")]).toEqual([true, true]);
+    expect(house.heard("the old ones stay")).toBe(false);
   });
 
   test("in whose middle the old worker dies has the new one in its place", async () => {
@@ -215,7 +290,8 @@ describe("an upgrade", () => {
     await house.clock.advance(1);
     house.nth(1).exits(null, "SIGKILL");
     house.nth(2).ready();
-    await reloaded;
+    await house.clock.advance(PROVEN_MS);
+    expect(await reloaded).toBe(true);
     await house.clock.advance(1000);
     expect(house.started).toHaveLength(2);
     expect(house.nth(2).siblings).toEqual([1]);
@@ -239,7 +315,7 @@ describe("an upgrade", () => {
     void house.pool.reload();
     await house.clock.advance(1);
     house.nth(2).ready();
-    await house.clock.advance(22_000);
+    await house.clock.advance(PROVEN_MS + 22_000);
     expect(house.nth(1).killed).toBe(false);
     await house.clock.advance(2000);
     expect(house.nth(1).killed).toBe(true);
@@ -265,7 +341,7 @@ describe("a changed configuration", () => {
     house.nth(1).says({ type: "outdated", keys: ["engines"] });
     house.nth(2).says({ type: "outdated", keys: ["engines"] });
     for (let index = 3; index <= 4; index++) {
-      await house.clock.advance(50);
+      await house.clock.advance(PROVEN_MS);
       house.nth(index).ready();
     }
     await house.clock.advance(5000);
@@ -299,7 +375,7 @@ describe("a worker that leaks", () => {
     expect(house.started).toHaveLength(3);
     expect(house.started[2]?.start.slot).toBe(2);
     house.nth(3).ready();
-    await house.clock.advance(100);
+    await house.clock.advance(PROVEN_MS);
     expect(house.nth(2).wasTold("drain")).toBe(true);
     expect(house.nth(1).wasTold("drain")).toBe(false);
     await house.clock.advance(10_000);
@@ -369,7 +445,7 @@ describe("workers of a supervisor that has died", () => {
     house.pool.start();
     expect(house.started.map(({ start }) => start.slot)).toEqual([1]);
     expect(orphan.wasTold("reload")).toBe(true);
-    await house.clock.advance(1000);
+    await house.clock.advance(2400);
     // It does not beat.
     expect(orphan.killed).toBe(true);
   });
@@ -381,7 +457,7 @@ describe("workers of a supervisor that has died", () => {
     orphan.ready();
     await house.clock.advance(100);
     house.nth(1).ready();
-    await house.clock.advance(100);
+    await house.clock.advance(PROVEN_MS);
     expect(orphan.wasTold("drain")).toBe(true);
     expect(house.nth(1).siblings).toEqual([1]);
   });

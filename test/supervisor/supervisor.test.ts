@@ -7,7 +7,7 @@ import { gone, isAlive, Parent } from "./support.ts";
 
 describe("a worker that hangs", () => {
   test("is killed 700 ms after it was stopped, and another takes its place", { timeout: 120_000 }, async () => {
-    await using parent = new Parent(["sound"]);
+    await using parent = new Parent(["sound"], { FAKE_CALLS: "1" });
     const { pid = 0 } = await parent.hears("the worker is ready");
     const stoppedAt = systemClock.now();
     process.kill(pid, "SIGSTOP");

@@ -44,7 +44,8 @@ export class FliteJobs {
 
   /** Starts them and lets each say something, so that the first caller does not wait for the compiler. */
   warmUp(work: FliteJob): void {
-    for (const speaker of this.#speakers) {
+    if (this.#closed) return;
+    for (const speaker of this.#speakers.filter(({ free }) => free)) {
       const job = newJob(work);
       job.result.catch((err: unknown) => {
         if (!this.#closed) this.#log.warn({ err }, "flite could not be warmed up");

@@ -60,7 +60,9 @@ class Flite implements TextToSpeech {
     if (cacheDir !== undefined && options.diskMb > 0) {
       this.#disk = new SpeechDisk({ folder: join(cacheDir, "speech"), limitBytes: options.diskMb << 20, log });
     }
-    this.#jobs.warmUp({ text: "Hello.", voice: options.voice, speed: options.speed, rate: 8000, pauseMs: 0 });
+    const hello = { text: "Hello.", voice: options.voice, speed: options.speed, rate: 8000, pauseMs: 0 } as const;
+    // A reload makes a voice while others speak, and to start a process holds them up: in a turn of its own.
+    clock.after(0, () => this.#jobs.warmUp(hello));
   }
 
   async *speak(text: AsyncIterable<string>, { voice, rate, signal }: SpeakOptions): AsyncGenerator<Frame> {

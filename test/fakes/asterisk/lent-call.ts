@@ -15,9 +15,12 @@ export interface DialOptions {
   readonly diversion?: string;
   /** Somebody else moves the sound, who has many calls to move: the call's own 20 ms clock stands still. */
   readonly moved?: boolean;
+  /** So long a worker has for connecting, where it is not the dialplan's half second. */
+  readonly offeredMs?: number;
 }
 
 const MENU_HZ = 1000;
+const OFFERED_MS = 500;
 const TARGETS: Readonly<Record<string, number>> = { menu: MENU_HZ, sales: 600 };
 
 /**
@@ -161,7 +164,7 @@ export class LentCall {
     this.#announce(this.connection, "websocket");
     const answered = once(this.#changes, "answered").then(() => true);
     const ended = once(this.#changes, "mediaEnded").then(() => false);
-    const tooLate = this.#clock.sleep(500).then(() => false);
+    const tooLate = this.#clock.sleep(this.options.offeredMs ?? OFFERED_MS).then(() => false);
     if (await Promise.race([answered, ended, tooLate])) await ended;
     this.media?.end();
     this.media = undefined;
