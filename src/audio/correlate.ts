@@ -8,6 +8,11 @@ export interface Found {
 }
 
 const MAX_SAMPLES = 2 ** 23;
+const KEPT_SIZE = 2 ** 16;
+
+type Transform = ReturnType<typeof fourier>;
+
+const transforms = new Map<number, Transform>();
 
 /**
  * Finds a known sound inside a recording of the same rate, by normalised cross-correlation over all places where it could begin.
@@ -33,6 +38,13 @@ export function findSound({ sound, recording }: { sound: Int16Array; recording: 
   return best;
 }
 
+/** Who listens looks again and again, at stretches of the same length: the tables are kept, but for long ones. */
+function transformOf(size: number): Transform {
+  const transform = transforms.get(size) ?? fourier(size);
+  if (size <= KEPT_SIZE) transforms.set(size, transform);
+  return transform;
+}
+
 function energyOf(pcm: Int16Array): number {
   let energy = 0;
   for (let i = 0; i < pcm.length; i++) energy += (pcm[i] as number) ** 2;
@@ -45,7 +57,7 @@ function crossCorrelation(sound: Int16Array, recording: Int16Array, size: number
   const imaginary = new Float64Array(size);
   real.set(recording);
   imaginary.set(sound);
-  const transform = fourier(size);
+  const transform = transformOf(size);
   transform(real, imaginary);
   for (let k = 0, mirror = 0; k <= size / 2; k++, mirror = size - k) {
     const [a, b, c, d] = [

@@ -10,6 +10,10 @@ export interface Killed {
   readonly calls: number;
   readonly lost: number;
   readonly silent: number;
+  /** Whom somebody had by the journal and the records, but not by ear. */
+  readonly unclear: number;
+  /** Callers who were hearing an agent when it was killed, or another one was. */
+  readonly midSentence: number;
   /** Of those that lost their first one: in another agent's hands, or in the menu. */
   readonly resumed: number;
   readonly menu: number;
@@ -18,12 +22,15 @@ export interface Killed {
   /** Calls that an agent had answered, and what is wrong with their records. */
   readonly answered: number;
   readonly recordFaults: readonly string[];
+  /** Channels that the PBX has still, after all have hung up. */
+  readonly leftOver: number;
   /** In the menu before any kill. */
   readonly late: number;
   /** Without an agent, and no kill of ours was to blame. */
   readonly strayed: number;
   /** From the kill to a sound, in ms: p50, p95, p99, most. */
   readonly resumedMs: readonly number[];
+  readonly menuMs: readonly number[];
   readonly twiceMs: readonly number[];
   readonly seconds: number;
 }
@@ -31,7 +38,8 @@ export interface Killed {
 export interface KillsOptions {
   readonly kills: number;
   readonly callers: number;
-  readonly workers: number;
+  /** Workers that must be up before others die. */
+  readonly up: number;
   readonly atOnce: number;
   /** No new kill after so many seconds. */
   readonly seconds: number;
@@ -49,7 +57,7 @@ const PERCENTILES = [0.5, 0.95, 0.99, 1];
 export async function kills(stage: Stage, options: KillsOptions): Promise<Killed> {
   const { kills: wanted, seconds, name, say, signal } = options;
   const crowd = new Crowd(stage, options);
-  const sum = { kills: 0, calls: 0, lost: 0, silent: 0 };
+  const sum = { kills: 0, midSentence: 0, calls: 0, lost: 0, silent: 0, unclear: 0, resumed: 0, menu: 0, twice: 0 };
   const resumedMs: number[] = [];
   const menuMs: number[] = [];
   const twiceMs: number[] = [];
@@ -58,15 +66,12 @@ export async function kills(stage: Stage, options: KillsOptions): Promise<Killed
   try {
     while (sum.kills < wanted && passed() < seconds && !signal.aborted) {
       const struck = await crowd.strike();
-      sum.kills += struck.kills;
-      sum.calls += struck.calls;
-      sum.lost += struck.lost;
-      sum.silent += struck.silent;
+      for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += struck[key];
       resumedMs.push(...struck.resumedMs);
       menuMs.push(...struck.menuMs);
       twiceMs.push(...struck.twiceMs);
       say(
-        `${name}: ${sum.kills} of ${wanted} kills, ${sum.calls} agents lost, ${resumedMs.length} resumed, ${menuMs.length} in the menu, ${twiceMs.length} there after the second; ${sum.lost} calls lost, ${sum.silent} heard neither`,
+        `${name}: ${sum.kills} of ${wanted} kills, ${sum.calls} agents lost, ${sum.resumed} resumed, ${sum.menu} in the menu, ${sum.twice} there after the second; ${sum.lost} calls lost, ${sum.silent} heard neither`,
       );
     }
   } catch (error) {
@@ -75,17 +80,21 @@ export async function kills(stage: Stage, options: KillsOptions): Promise<Killed
     await crowd.hangUp();
   }
   const recordFaults = await crowd.recordFaults();
-  const firsts = resumedMs.length + menuMs.length;
+  const leftOver = await crowd.leftOver();
   return {
     ok:
-      sum.lost + sum.silent === 0 &&
+      sum.lost + sum.silent + leftOver === 0 &&
       recordFaults.length === 0 &&
-      resumedMs.length >= RESUMED_SHARE * firsts &&
+      sum.resumed >= RESUMED_SHARE * (sum.resumed + sum.menu) &&
       sum.kills > 0,
     ...sum,
-    ...{ resumed: resumedMs.length, menu: menuMs.length, twice: twiceMs.length },
-    ...{ answered: crowd.greeted.size, recordFaults, late: crowd.late, strayed: crowd.strayed },
-    ...{ resumedMs: percentiles(resumedMs), twiceMs: percentiles(twiceMs), seconds: passed() },
+    ...{ answered: crowd.greeted.size, recordFaults, leftOver, late: crowd.late, strayed: crowd.strayed },
+    ...{
+      resumedMs: percentiles(resumedMs),
+      menuMs: percentiles(menuMs),
+      twiceMs: percentiles(twiceMs),
+      seconds: passed(),
+    },
   };
 }
 

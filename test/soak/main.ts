@@ -15,6 +15,7 @@ const HELP = `npm run soak -- [--runs 1000000] [--first 1] [--threads 2] [--kill
 
 Runs the model of a lent call (docs/decisions/0050), and kills workers under callers who listen to them: on a real Asterisk,
 and on the FreeSWITCH that ${PREFIX_VARIABLE} names. A kill is one SIGKILL of one worker; each costs several calls their agent.
+The next one follows when everybody has an agent again, and one worker more is up than will die.
   --runs, --kills   so many; 0 leaves the part out. With both engines each has half of the kills
   --first           the first seed
   --callers         so many calls are up at every kill
@@ -73,16 +74,17 @@ async function killsOn(engine: Options["engines"][number], options: Options, sig
   const { callers, workers, atOnce, minutes, engines } = options;
   await using stage = await stageOf(engine, workers, signal);
   const wanted = Math.ceil(options.kills / engines.length);
-  const rest = { callers, workers, atOnce, seconds: minutes * 60, name: engine, say, signal };
+  // Those that stay take the calls over; the others need not be there again before the next kill.
+  const rest = { callers, up: atOnce + 1, atOnce, seconds: minutes * 60, name: engine, say, signal };
   return await kills(stage, { kills: wanted, ...rest });
 }
 
 const killsLine = (engine: string, killed: Killed): string =>
   [
-    `${engine}: ${killed.kills} kills in ${killed.seconds} s, ${killed.calls} agents lost, ${killed.lost} calls lost, ${killed.silent} heard neither agent nor menu for 5 s`,
+    `${engine}: ${killed.kills} kills in ${killed.seconds} s, ${killed.calls} agents lost, ${killed.lost} calls lost, ${killed.silent} had neither agent nor menu for 5 s, ${killed.unclear} had one that could not be told by ear`,
     `first agent lost: ${killed.resumed} resumed (p50, p95, p99, most: ${killed.resumedMs.join(", ")} ms), ${killed.menu} in the menu`,
     `second one lost: ${killed.twice} in the menu (${killed.twiceMs.join(", ")} ms)`,
-    `${killed.answered} calls answered, of ${killed.recordFaults.length} the record is not right; ${killed.late} were in the menu before any kill, ${killed.strayed} lost their agent without one`,
+    `${killed.answered} calls answered, of ${killed.recordFaults.length} the record is not right, and ${killed.leftOver} channels were left; ${killed.late} were in the menu before any kill, ${killed.strayed} lost their agent without one`,
     ...killed.recordFaults.slice(0, 10),
   ].join("\n  ");
 

@@ -18,6 +18,7 @@ import { startWholeService } from "../support/whole-service.ts";
 
 const NUMBER = "4100";
 const EXCUSE = "Sorry, the line was interrupted.";
+const WORKER_MS = 30_000;
 const RECORDS_MAX = 100_000;
 
 const settingsOf = (workers: number) => ({
@@ -28,24 +29,34 @@ const settingsOf = (workers: number) => ({
   supervisor: { restartMaxMs: 100, killAfterMs: 5000 },
 });
 
-/** One service with so many workers beside a real Asterisk. */
-export async function asteriskStage(install: AsteriskInstall, workers: number): Promise<Stage> {
+/** One service with so many workers beside a real Asterisk. `settings`: more of sidetone.yaml. */
+export async function asteriskStage(
+  install: AsteriskInstall,
+  workers: number,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<Stage> {
   const [whole, excuse] = await Promise.all([
-    startWholeService(install, { settings: settingsOf(workers) }),
+    startWholeService(install, { settings: { ...settingsOf(workers), ...settings } }),
     saidBy(EXCUSE),
   ]);
   const { service, phone, menu, asterisk } = whole;
+  const channels = async (): Promise<readonly string[]> =>
+    (await asterisk.cli("core show channels concise")).split("\n").filter((line) => line.includes("!"));
+  const isPresence = (line: string): boolean => line.includes("!sidetone-presence!");
   return {
     menu,
     excuse,
     ...storesOf(service),
     call: (displayName, signal) => phone.call(NUMBER, { codec: "ulaw", displayName, signal }),
     async workers() {
+      await service.ready(AbortSignal.timeout(WORKER_MS));
       const taking = await takingOf(service);
-      const shown = await asterisk.cli("core show channels concise");
-      const present = shown.match(/!sidetone-presence!/g)?.length ?? 0;
+      // One alone says nothing of itself in the dialplan: there is nobody else to offer a call to.
+      if (workers === 1) return taking;
+      const present = (await channels()).filter(isPresence).length;
       return present === taking.length ? taking : [];
     },
+    channels: async () => (await channels()).filter((line) => !isPresence(line)).length,
     [Symbol.asyncDispose]: () => whole[Symbol.asyncDispose](),
   };
 }
@@ -75,6 +86,9 @@ export async function freeswitchStage(workers: number): Promise<Stage> {
     ...storesOf(service),
     call: (displayName, signal) => phone.call(NUMBER, { codec: "ulaw", displayName, signal }),
     workers: () => takingOf(service),
+    // One that runs has calls of its own.
+    channels: async () =>
+      pbx.attached ? 0 : Number(/^(\d+) total/m.exec(await pbx.cli("show channels count"))?.[1] ?? Number.NaN),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -86,18 +100,20 @@ function storesOf({ stateDir }: DemoService): Pick<Stage, "kept" | "records"> {
   return { records, kept: async () => await keptIn(join(stateDir, "journal"), await records()) };
 }
 
-/** The names of those whose agent's first sentence stands in a journal: another worker could take it up. */
-async function keptIn(journal: string, records: readonly Cdr[]): Promise<ReadonlySet<string>> {
+/** The names of those whose agent's first sentence stands in a journal, and in which one: another worker could take it up. */
+async function keptIn(journal: string, records: readonly Cdr[]): Promise<ReadonlyMap<string, number>> {
   const files = await readdir(journal);
   const open = records.filter(({ ended }) => ended === null);
-  const kept = await Promise.all(
-    open.map(async ({ id, fromName }) => {
-      const own = files.filter((file) => file.includes(`-${id}.`));
-      const texts = await Promise.all(own.map((file) => readFile(join(journal, file), "utf8").catch(() => "")));
-      return texts.some((text) => text.includes('"saying"')) ? [fromName] : [];
-    }),
-  );
-  return new Set(kept.flat());
+  const lastWords = async (id: string): Promise<number> => {
+    for (const attempt of [2, 1]) {
+      const file = files.find((name) => name.includes(`-${id}.${attempt}.`));
+      const text = file === undefined ? "" : await readFile(join(journal, file), "utf8").catch(() => "");
+      if (text.includes('"saying"')) return attempt;
+    }
+    return 0;
+  };
+  const kept = await Promise.all(open.map(async ({ id, fromName }) => [fromName, await lastWords(id)] as const));
+  return new Map(kept.filter(([, attempt]) => attempt > 0));
 }
 
 async function recordsIn(dir: string): Promise<readonly Cdr[]> {

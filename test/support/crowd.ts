@@ -15,15 +15,17 @@ export interface Stage extends AsyncDisposable {
   call(name: string, signal: AbortSignal): Promise<CallLeg>;
   /** Those that take calls, and of which the dialplan knows. */
   workers(): Promise<readonly WorkerSummary[]>;
-  /** Of the calls that are written down so far that another worker can go on with them, the callers' names. */
-  kept(): Promise<ReadonlySet<string>>;
+  /** Of the calls that are written down so far that another worker can go on with them: by the caller's name, whose words stand there last. 1: the first agent's. */
+  kept(): Promise<ReadonlyMap<string, number>>;
   records(): Promise<readonly Cdr[]>;
+  /** The calls' channels in the PBX. */
+  channels(): Promise<number>;
 }
 
 export interface CrowdOptions {
   readonly callers: number;
-  /** How many workers there are when all are up. */
-  readonly workers: number;
+  /** How many workers must be up before others die. */
+  readonly up: number;
   /** How many of them die in the same moment. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
@@ -33,17 +35,23 @@ export interface CrowdOptions {
 export interface Struck {
   /** Workers that got a SIGKILL. */
   readonly kills: number;
+  /** Callers who were hearing an agent at that moment. */
+  readonly midSentence: number;
   /** Calls that had their agent in one of them. */
   readonly calls: number;
   /** The call ended. */
   readonly lost: number;
-  /** Neither an agent nor the menu could be told in what the caller received within five seconds. */
+  /** Neither an agent nor the menu had the call within five seconds. */
   readonly silent: number;
-  /** For the first time, and another agent went on: from the kill to its first sound. */
+  /** Of the calls that somebody had, those of which only the journal and the records say who: the machine gave them too few packets to tell by ear. */
+  readonly unclear: number;
+  /** For the first time: another agent went on, or the menu had the caller. For the second time: the menu, as is promised. */
+  readonly resumed: number;
+  readonly menu: number;
+  readonly twice: number;
+  /** From the kill to its first sound, of those who were heard. */
   readonly resumedMs: readonly number[];
-  /** For the first time, and the menu had the caller. */
   readonly menuMs: readonly number[];
-  /** For the second time: the menu, as is promised. */
   readonly twiceMs: readonly number[];
 }
 
@@ -56,13 +64,18 @@ interface Caller {
 interface Heard {
   readonly caller: Caller;
   readonly what: "agent" | "menu";
-  readonly ms: number;
+  /** Undefined: not told by ear. */
+  readonly ms: number | undefined;
 }
 
 const HEARD_BY_MS = 5000;
 const UP_MS = 60_000;
-const LOOK_MS = 50;
+const LOOK_MS = 150;
 const SETTLED_MS = 5000;
+/** The record of a call that nobody goes on with is completed by another worker, or by the next one. */
+const WRITTEN_MS = 10_000;
+/** What a caller still hears of a worker that is dead. */
+const SOUND_MS = 500;
 
 /** Callers with an agent on the line, kept at their number: who has lost its agent twice makes room for another one. */
 export class Crowd {
@@ -84,19 +97,21 @@ export class Crowd {
 
   /** Waits until everybody talks to an agent; then the workers with the most calls die. */
   async strike(): Promise<Struck> {
-    const { atOnce, signal } = this.#options;
+    const { atOnce } = this.#options;
     await this.#until(async () => {
       const up = (await this.#stage.workers()).length;
-      return up < this.#options.workers ? `${up} workers are up` : "";
+      return up < this.#options.up ? `${up} workers are up` : "";
     });
     while (!(await this.#settled())) await this.#fill();
     const workers = (await this.#stage.workers()).toSorted((a, b) => b.calls - a.calls);
     const victims = workers.slice(0, atOnce).filter(({ calls }) => calls > 0);
     const hit = victims.reduce((sum, { calls }) => sum + calls, 0);
+    const midSentence = this.#callers.filter(({ leg }) => leg.heard.current !== undefined).length;
     const killedMs = systemClock.now();
     for (const { pid } of victims) process.kill(pid, "SIGKILL");
-    const heard = await this.#listen(killedMs, hit, signal);
-    return this.#count(heard, { kills: victims.length, hit });
+    const heard = await this.#listen(killedMs, hit);
+    heard.push(...(await this.#byTheBook(heard, hit, killedMs)));
+    return this.#count(heard, { kills: victims.length, midSentence, hit });
   }
 
   async hangUp(): Promise<void> {
@@ -115,6 +130,13 @@ export class Crowd {
     // Whoever has ended all this wants to know as well.
     await this.#until(look, new AbortController().signal).catch(() => undefined);
     return faults;
+  }
+
+  /** How many channels there are after everybody has hung up, and stay. */
+  async leftOver(): Promise<number> {
+    const look = async (): Promise<string> => `${(await this.#stage.channels()) || ""}`;
+    await this.#until(look, new AbortController().signal).catch(() => undefined);
+    return await this.#stage.channels();
   }
 
   async #fill(): Promise<void> {
@@ -159,9 +181,10 @@ export class Crowd {
       const workers = await this.#stage.workers().catch(() => []);
       const calls = workers.reduce((sum, worker) => sum + worker.calls, 0);
       const kept = await this.#stage.kept();
-      const strays = this.#callers.filter(({ name }) => !kept.has(name));
+      const strays = this.#callers.filter(({ name, deaths }) => (kept.get(name) ?? 0) <= deaths);
       if (calls === this.#callers.length && strays.length === 0) return true;
-      if (systemClock.now() > deadlineMs) return await this.#letGo(strays);
+      // Workers that count other calls than ours: nobody knows whose.
+      if (systemClock.now() > deadlineMs) return await this.#letGo(strays.length > 0 ? strays : this.#callers);
       await systemClock.sleep(LOOK_MS, this.#options.signal);
     }
   }
@@ -172,31 +195,59 @@ export class Crowd {
     return false;
   }
 
-  async #listen(killedMs: number, hit: number, signal: AbortSignal): Promise<Heard[]> {
+  /** Who of the callers hears something new, until as many have as were hit. */
+  async #listen(killedMs: number, hit: number): Promise<Heard[]> {
     const { menu, excuse } = this.#stage;
     const heard: Heard[] = [];
-    const look = { sinceMs: killedMs, withinMs: 0, clock: systemClock, signal };
-    while (systemClock.now() - killedMs < HEARD_BY_MS && heard.length < hit) {
-      await systemClock.sleep(LOOK_MS, signal);
-      for (const caller of this.#callers) {
-        if (heard.some((one) => one.caller === caller) || caller.leg.signal.aborted) continue;
-        const agentMs = await heardSound(caller.leg, { ...look, sound: excuse });
-        const menuMs = agentMs === undefined ? await heardSound(caller.leg, { ...look, sound: menu }) : undefined;
-        const atMs = agentMs ?? menuMs;
-        if (atMs === undefined) continue;
-        heard.push({ caller, what: agentMs === undefined ? "menu" : "agent", ms: atMs - killedMs });
-      }
-    }
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, this.#options.signal]);
+    const options = { sinceMs: killedMs, withinMs: HEARD_BY_MS, clock: systemClock, signal };
+    const listen = async (caller: Caller, what: Heard["what"], sound: Int16Array): Promise<void> => {
+      const atMs = await heardSound(caller.leg, { sound, ...options }).catch(() => undefined);
+      if (atMs === undefined || heard.some((one) => one.caller === caller)) return;
+      heard.push({ caller, what, ms: atMs - killedMs });
+      if (heard.length >= hit) over.abort();
+    };
+    await Promise.all(this.#callers.flatMap((one) => [listen(one, "agent", excuse), listen(one, "menu", menu)]));
     return heard;
   }
 
-  #count(heard: readonly Heard[], { kills, hit }: { kills: number; hit: number }): Struck {
+  /** Of the calls that were hit and not told by ear: who has them, by what is written down. */
+  async #byTheBook(heard: readonly Heard[], hit: number, killedMs: number): Promise<Heard[]> {
+    const deadlineMs = killedMs + HEARD_BY_MS + WRITTEN_MS;
+    for (;;) {
+      const lost = this.#callers.filter(({ leg }) => leg.signal.aborted).length;
+      const found = heard.length + lost < hit ? await this.#written(heard, killedMs) : [];
+      if (heard.length + lost + found.length >= hit || systemClock.now() > deadlineMs) return found;
+      await systemClock.sleep(LOOK_MS, this.#options.signal);
+    }
+  }
+
+  /** A caller without any sound since has nobody, whatever is written. */
+  async #written(heard: readonly Heard[], killedMs: number): Promise<Heard[]> {
+    const [kept, records] = await Promise.all([this.#stage.kept(), this.#stage.records()]);
+    const ended = new Set(records.flatMap(({ fromName, ended }) => (ended === null ? [] : [fromName])));
+    const told = new Set(heard.map(({ caller }) => caller));
+    return this.#callers.flatMap((caller): Heard[] => {
+      const { name, leg, deaths } = caller;
+      const hasSound = leg.heard.spells.some(({ endMs }) => endMs > killedMs + SOUND_MS);
+      if (told.has(caller) || leg.signal.aborted || !hasSound) return [];
+      if (ended.has(name)) return [{ caller, what: "menu", ms: undefined }];
+      return kept.get(name) === 2 && deaths === 0 ? [{ caller, what: "agent", ms: undefined }] : [];
+    });
+  }
+
+  #count(heard: readonly Heard[], { hit, ...rest }: { kills: number; midSentence: number; hit: number }): Struck {
     const ended = this.#callers.filter(({ leg }) => leg.signal.aborted).length;
-    const times = (what: Heard["what"], twice: boolean): number[] =>
-      heard.flatMap((one) => (one.what === what && one.caller.deaths > 0 === twice ? [one.ms] : []));
+    const those = (what: Heard["what"], twice: boolean): Heard[] =>
+      heard.filter((one) => one.what === what && one.caller.deaths > 0 === twice);
+    const times = (some: readonly Heard[]): number[] => some.flatMap(({ ms }) => (ms === undefined ? [] : [ms]));
+    const [resumed, menu, twice] = [those("agent", false), those("menu", false), those("menu", true)];
     const struck = {
-      ...{ kills, calls: hit, lost: ended, silent: Math.max(0, hit - heard.length - ended) },
-      ...{ resumedMs: times("agent", false), menuMs: times("menu", false), twiceMs: times("menu", true) },
+      ...{ ...rest, calls: hit, lost: ended, silent: Math.max(0, hit - heard.length - ended) },
+      ...{ unclear: heard.filter(({ ms }) => ms === undefined).length },
+      ...{ resumed: resumed.length, menu: menu.length, twice: twice.length },
+      ...{ resumedMs: times(resumed), menuMs: times(menu), twiceMs: times(twice) },
     };
     for (const { caller } of heard) {
       caller.deaths++;

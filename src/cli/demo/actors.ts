@@ -9,10 +9,14 @@ import type { TextToSpeech } from "../../conversation/providers.ts";
 /** The rate of the demo's phones. */
 export const LINE_RATE = 8000;
 
+const AUDIBLE = 400;
 /** A quieter match is chance: voices of the same kind reach 0.3, the same sound through µ-law 0.9 and more. */
 const SAME_SOUND = 0.6;
 /** So much of a sound tells it from all others. */
 const SAMPLE_MS = 1500;
+const LOOK_MS = 150;
+/** A packet may be put before others that were looked at. */
+const LATE_MS = 500;
 
 /** All of a voice's sound for `text`, before it is said: nobody on a phone thinks while speaking. */
 export async function spoken(
@@ -35,7 +39,7 @@ export const soundOf = (frames: readonly Frame[]): Int16Array => joined(frames.m
 const leadIn = (pcm: Int16Array): number =>
   Math.max(
     0,
-    pcm.findIndex((sample) => Math.abs(sample) > 400),
+    pcm.findIndex((sample) => Math.abs(sample) > AUDIBLE),
   );
 
 /**
@@ -43,7 +47,7 @@ const leadIn = (pcm: Int16Array): number =>
  * call's clock. Undefined when it did not come within `withinMs`, or the call ended.
  */
 export async function heardSound(
-  leg: CallLeg,
+  leg: Pick<CallLeg, "recordings" | "signal">,
   {
     sound,
     sinceMs,
@@ -54,14 +58,23 @@ export async function heardSound(
 ): Promise<number | undefined> {
   const first = leadIn(sound);
   const sample = sound.subarray(first, first + (SAMPLE_MS * LINE_RATE) / 1000);
-  const fromMs = Math.max(leg.recordings.received.startMs, sinceMs - 100);
+  let fromMs = Math.max(leg.recordings.received.startMs, sinceMs - 100);
   for (;;) {
     const received = leg.recordings.received.samples({ fromMs });
-    const found = received.length >= sample.length ? findSound({ sound: sample, recording: received }) : undefined;
-    if (found && found.score >= SAME_SOUND) return fromMs + (found.lag * 1000) / LINE_RATE;
+    const found = received.length >= sample.length ? foundIn(received, sample) : undefined;
+    if (found !== undefined) return fromMs + (found * 1000) / LINE_RATE;
     if (clock.now() - sinceMs > withinMs || leg.signal.aborted) return undefined;
-    await clock.sleep(100, signal);
+    // Where it does not begin needs no second look: a caller who searches all of it over and over has no time left to listen.
+    fromMs += Math.max(0, ((received.length - sample.length) * 1000) / LINE_RATE - LATE_MS);
+    await clock.sleep(LOOK_MS, signal);
   }
+}
+
+/** Where the sound begins; undefined where it is not, which needs no search in what is silent. */
+function foundIn(recording: Int16Array, sound: Int16Array): number | undefined {
+  if (!recording.some((sample) => Math.abs(sample) > AUDIBLE)) return undefined;
+  const { lag, score } = findSound({ sound, recording });
+  return score >= SAME_SOUND ? lag : undefined;
 }
 
 /** What the phone that answers says, and the call once it has. */
