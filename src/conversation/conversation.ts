@@ -191,7 +191,7 @@ class Conversation {
       return;
     }
     inheritLanguage(this.#options);
-    const how = takeUp(before, this.#speaker.history, agent.prompts, this.#options.returned);
+    const how = takeUp(before, this.#speaker.history, agent.prompts, { ...this.#options, tools: this.#tools });
     this.#keypad.inherit();
     if (how.type === "ask") {
       this.#onDone(how.tools, "answer");

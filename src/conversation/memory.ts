@@ -54,6 +54,7 @@ function remember(memory: CallerMemory): Tool {
 }
 
 const recall = (memory: CallerMemory): Tool => ({
+  repeatable: true,
   definition: {
     name: "recall",
     description: "What was noted about this caller in earlier calls from the same number.",

@@ -23,6 +23,8 @@ export interface Tool {
   readonly timeoutMs?: number;
   /** It talks to the caller itself: while it runs there is neither filler nor music. */
   readonly attends?: boolean;
+  /** It changes nothing, or nothing more the second time: it may be run again where nobody knows whether it was. */
+  readonly repeatable?: boolean;
   /** Never rejects for what the model got wrong: that is a result. Runs when the words before it were heard. */
   run(input: ToolRequest["input"], signal: AbortSignal): Promise<ToolOutcome>;
 }

@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { type Course, courseOf } from "../../src/call/journal.ts";
+import { type Course, type CourseEvent, courseOf } from "../../src/call/journal.ts";
 import { promptsFor } from "../../src/conversation/agent.ts";
+import { History } from "../../src/conversation/history.ts";
+import { takeUp } from "../../src/conversation/taking-up.ts";
+import type { Tool } from "../../src/conversation/tools.ts";
 import { PhoneCall } from "./phone-call.ts";
 
 const LONG = "We are open from nine in the morning. On Saturday we close at noon. On Sunday nobody is here at all.";
@@ -135,6 +138,76 @@ describe("a caller whose worker dies", () => {
     expect(told.at(-1)).toMatchObject({ role: "tool", toolId: "b1" });
     expect(told.at(-1)?.content).toContain("unknown");
     expect(next.heard()).toContain(SORRY);
+  });
+
+  /** The caller has asked for two things at once, and the worker died at the first of them. */
+  const AT_WORK: readonly CourseEvent[] = [
+    { type: "asked", text: "where is my order" },
+    { type: "saying", kind: "answer", pieces: ["One moment."] },
+    {
+      type: "heard",
+      text: "One moment.",
+      tools: [
+        { id: "b1", name: "book", input: {} },
+        { id: "l1", name: "look_up", input: { order: "7" } },
+      ],
+    },
+  ];
+
+  /** A tool that says how often it was run, and with what. */
+  const counting = (name: string, ran: unknown[], repeatable?: boolean): Tool => ({
+    definition: { name, description: "", parameters: { type: "object", properties: {} } },
+    ...(repeatable !== undefined && { repeatable }),
+    async run(input) {
+      ran.push(input);
+      return { result: "It is on its way." };
+    },
+  });
+
+  test("is told what a tool finds that may be run again, after a word of excuse; one that may not is not run, and the model knows it", async () => {
+    const [booked, lookedUp]: [unknown[], unknown[]] = [[], []];
+    const next = await takenOver(courseOf("test", AT_WORK), (call) => {
+      call.tools = () => [counting("book", booked), counting("look_up", lookedUp, true)];
+      call.model.answer = (text) => `I found: ${text}`;
+    });
+    await next.quiet(1500);
+    expect(booked).toEqual([]);
+    expect(lookedUp).toEqual([{ order: "7" }]);
+    expect(next.heard()).toMatch(/^Sorry, the line was interrupted\. I found:/);
+    // Each request stands there once, with one result.
+    const told = next.model.asked.at(-1) ?? [];
+    const asked = told.flatMap((message) => (message.role === "assistant" ? (message.tools ?? []) : []));
+    expect(asked.map(({ id }) => id)).toEqual(["b1", "l1"]);
+    const results = told.filter((message) => message.role === "tool");
+    expect(results).toMatchObject([
+      { toolId: "b1", content: expect.stringContaining("unknown") },
+      { toolId: "l1", content: "It is on its way." },
+    ]);
+    expect(next.model.asked).toHaveLength(1);
+  });
+
+  test("and is away and back later is spoken of to the model with each request once", async () => {
+    const lookedUp: unknown[] = [];
+    const next = await takenOver(courseOf("test", AT_WORK), (call) => {
+      call.tools = () => [counting("look_up", lookedUp, true)];
+    });
+    await next.quiet(1500);
+    const course = courseOf("test", [...AT_WORK, ...next.journalled]);
+    const history = new History({ prompt: "", limit: 100 });
+    takeUp(course, history, promptsFor("en"), { returned: { result: "Nobody was there.", text: "I am back." } });
+    const requests = history.messages().flatMap((one) => (one.role === "assistant" ? (one.tools ?? []) : []));
+    expect(requests.map(({ id }) => id).sort()).toEqual(["b1", "l1"]);
+    expect(history.messages().filter(({ role }) => role === "tool")).toHaveLength(2);
+  });
+
+  test("whose model numbers its requests anew in each turn keeps all of them", () => {
+    const history = new History({ prompt: "", limit: 100 });
+    const turn: readonly CourseEvent[] = [
+      { type: "heard", text: "One moment.", tools: [{ id: "0", name: "look_up", input: {} }] },
+      { type: "tool", id: "0", result: "Found." },
+    ];
+    takeUp(courseOf("test", [...turn, ...turn]), history, promptsFor("en"), { tools: [counting("look_up", [], true)] });
+    expect(history.messages().map(({ role }) => role)).toEqual(["assistant", "tool", "assistant", "tool"]);
   });
 
   test("may interrupt the one that goes on", async () => {

@@ -28,11 +28,13 @@ class Refusal extends Error {}
 
 /** A request out of the configuration's template. Nothing of its arguments or of the answer is logged. */
 export function httpTool({ name, settings, network }: HttpToolOptions, scope: ToolScope): Tool {
-  const { description, parameters, timeoutMs, say } = settings;
+  const { description, parameters, timeoutMs, say, method } = settings;
+  const { repeatable = method === "GET" } = settings;
   return {
     definition: { name, description, parameters: jsonSchemaOf(parameters) },
     ...(say !== undefined && { words: say }),
     timeoutMs: timeoutMs + GRACE_MS,
+    repeatable,
     async run(input, signal) {
       const given = argumentsOf(input, parameters);
       if ("fault" in given) return { result: `This failed: ${given.fault}.` };

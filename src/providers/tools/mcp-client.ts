@@ -8,6 +8,13 @@ import { type ContentPart, textOfContent } from "./mcp-content.ts";
 import type { ToolNetwork } from "./network.ts";
 import type { McpToolSettings } from "./schema.ts";
 
+/** A server's tool, and what the server says of it. */
+export interface McpTool {
+  readonly definition: ToolDefinition;
+  /** Done twice it is as done once. */
+  readonly repeatable: boolean;
+}
+
 export interface McpClientOptions {
   readonly settings: McpToolSettings;
   readonly network: ToolNetwork;
@@ -34,17 +41,20 @@ export class McpClient {
   }
 
   /** Connects, and asks what the server can do. */
-  async open(signal: AbortSignal): Promise<ToolDefinition[]> {
+  async open(signal: AbortSignal): Promise<McpTool[]> {
     await this.#client.connect(this.#transport(), { signal });
-    const found: ToolDefinition[] = [];
+    const found: McpTool[] = [];
     let cursor: string | undefined;
     for (let page = 0; page < PAGES_MAX; page += 1) {
       const { tools, nextCursor } = await this.#client.listTools(
         { ...(cursor !== undefined && { cursor }) },
         { signal },
       );
-      for (const { name, description = "", inputSchema } of tools)
-        found.push({ name, description, parameters: inputSchema as ToolDefinition["parameters"] });
+      for (const { name, description = "", inputSchema, annotations } of tools)
+        found.push({
+          definition: { name, description, parameters: inputSchema as ToolDefinition["parameters"] },
+          repeatable: annotations?.readOnlyHint === true || annotations?.idempotentHint === true,
+        });
       cursor = nextCursor;
       if (cursor === undefined) break;
     }

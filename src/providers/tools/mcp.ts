@@ -3,9 +3,8 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { withDeadline } from "../../base/signals.ts";
-import type { ToolDefinition } from "../../conversation/providers.ts";
 import type { Tool, ToolScope } from "../../conversation/tools.ts";
-import type { McpClient } from "./mcp-client.ts";
+import type { McpClient, McpTool } from "./mcp-client.ts";
 import type { ToolNetwork } from "./network.ts";
 import type { McpToolSettings } from "./schema.ts";
 
@@ -32,7 +31,7 @@ export class McpServer {
   readonly #backoff: Backoff = createBackoff({ minMs: 500, maxMs: 60_000 });
   readonly #abort = new AbortController();
   /** As it was told last: what an agent may ask for does not change because a server is down. */
-  #tools: readonly ToolDefinition[] = [];
+  #tools: readonly McpTool[] = [];
   #client: McpClient | undefined;
   #again: Timer | undefined;
   #connecting: Promise<void> | undefined;
@@ -53,7 +52,7 @@ export class McpServer {
 
   /** The tools as a call has them. */
   toolsFor(scope: ToolScope): readonly Tool[] {
-    return this.#tools.map((definition) => this.#toolOf(definition, scope));
+    return this.#tools.map((tool) => this.#toolOf(tool, scope));
   }
 
   /** Ends the program, or the connection. May be called twice. */
@@ -102,20 +101,25 @@ export class McpServer {
     }
   }
 
-  #allowed(found: readonly ToolDefinition[]): ToolDefinition[] {
+  #allowed(found: readonly McpTool[]): McpTool[] {
     const { settings, log, name } = this.#options;
-    const fits = ({ parameters }: ToolDefinition) => JSON.stringify(parameters).length <= SCHEMA_MAX;
-    const allowed = found.filter((tool) => settings.tools.includes(tool.name) && fits(tool));
-    const missing = settings.tools.filter((wanted) => !allowed.some((tool) => tool.name === wanted));
+    const fits = ({ definition }: McpTool) => JSON.stringify(definition.parameters).length <= SCHEMA_MAX;
+    const allowed = found.filter((tool) => settings.tools.includes(tool.definition.name) && fits(tool));
+    const missing = settings.tools.filter((wanted) => !allowed.some(({ definition }) => definition.name === wanted));
     if (missing.length > 0)
       log.warn({ server: name, tools: missing }, "a tool server does not have all that was named");
-    return allowed.map((tool) => ({ ...tool, description: tool.description.slice(0, DESCRIPTION_MAX) }));
+    return allowed.map(({ definition, repeatable }) => ({
+      definition: { ...definition, description: definition.description.slice(0, DESCRIPTION_MAX) },
+      // Whoever set the server up knows better than the server.
+      repeatable: settings.repeatable?.includes(definition.name) ?? repeatable,
+    }));
   }
 
-  #toolOf(definition: ToolDefinition, scope: ToolScope): Tool {
+  #toolOf({ definition, repeatable }: McpTool, scope: ToolScope): Tool {
     const { name: server, settings } = this.#options;
     return {
       definition: { ...definition, name: toolName(server, definition.name) },
+      repeatable,
       timeoutMs: settings.timeoutMs + GRACE_MS,
       run: async (input, signal) => ({
         result: scope.vault.redact(await this.#ask(definition.name, input, scope, signal)),

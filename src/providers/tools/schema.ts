@@ -69,6 +69,12 @@ export const httpToolSchema = z
       .record(z.string().regex(NAME, "a name: letters, digits and _"), parameter)
       .describe("What the model gives: a name, and what it may be.")
       .default({}),
+    repeatable: z
+      .boolean()
+      .describe(
+        "It changes nothing, or nothing more the second time: where its worker dies while it runs, the next one runs it again. Others are not, and the model is told that nobody knows. Left out: as HTTP has it, yes for GET alone.",
+      )
+      .optional(),
     hosts: z
       .array(z.string().min(1).max(255))
       .max(20)
@@ -116,6 +122,13 @@ export const mcpToolSchema = z
       .min(1)
       .max(50)
       .describe("Those of its tools that agents may use; all others do not exist."),
+    repeatable: z
+      .array(z.string().min(1).max(64))
+      .max(50)
+      .describe(
+        "Those of its tools that change nothing, or nothing more the second time; see `http`. Left out: what the server says of each (`readOnlyHint`, `idempotentHint`).",
+      )
+      .optional(),
     private: z.boolean().describe("The same as with `http`.").default(false),
     ...bounds,
   })
