@@ -78,7 +78,7 @@ describe("an upgrade", () => {
     cleanup.push(() => pbx.stop());
     const engines = `{asterisk: {ari: {url: "ws://127.0.0.1:${pbx.port}", password: ari-secret}, ami: {port: ${pbx.ami.port}, password: ami-secret}}}`;
     const voice = await serveVoice();
-    cleanup.push(() => voice[Symbol.asyncDispose]());
+    cleanup.push(async () => await voice[Symbol.asyncDispose]());
     folder.write(
       "sidetone.yaml",
       `engines: ${engines}
