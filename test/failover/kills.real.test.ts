@@ -1,54 +1,17 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
-import { stringify } from "yaml";
-import { FakeWyomingStt } from "../fakes/providers/wyoming-stt.ts";
+import { afterEach, describe, expect, inject, test } from "vitest";
 import { type Killed, kills } from "../soak/kills.ts";
 import { asteriskStage } from "../soak/stages.ts";
 import type { Stage } from "../support/crowd.ts";
 
 const install = inject("asterisk");
 
-/** Long enough that whoever dies is in the middle of it, and words that cost a starting worker little: who listens is on another host. */
-const AGENT = {
-  name: "reception",
-  language: "en",
-  voice: "slt",
-  vad: "fvad",
-  stt: "elsewhere",
-  targets: ["sales", "support", "operator"],
-  greeting: [
-    "Harbour Clinic, good day. You are speaking with the automatic receptionist.",
-    "We are open from eight to six, Monday to Friday. On Saturday the doors are open from nine until one.",
-    "The telephone is answered from half past seven, and the laboratory takes its last samples an hour before we close.",
-    "Please come a little earlier for a blood test, and bring the letter of your doctor with you.",
-    "In an emergency the hospital on Castle Hill is always open. How can I help?",
-  ].join(" "),
-  script: {
-    else: "I did not understand that.",
-    intents: [{ name: "hours", phrases: ["when do you open"], answer: "We open at eight." }],
-  },
-};
-
 // Of the calls; nothing here is measured in milliseconds: that is the bench's (failover_kill_ms).
 describe.skipIf(!install)("workers that are killed in mid-sentence", () => {
-  let agents: string;
-  let recogniser: FakeWyomingStt;
   let stage: Stage | undefined;
 
-  beforeAll(async () => {
-    agents = await mkdtemp(join(tmpdir(), "sidetone-kills-"));
-    await writeFile(join(agents, "reception.yaml"), stringify(AGENT));
-    recogniser = await FakeWyomingStt.start();
-  });
   afterEach(async () => {
     await stage?.[Symbol.asyncDispose]();
     stage = undefined;
-  });
-  afterAll(async () => {
-    await recogniser?.close();
-    await rm(agents, { recursive: true, force: true });
   });
 
   async function killed(
@@ -56,13 +19,12 @@ describe.skipIf(!install)("workers that are killed in mid-sentence", () => {
     { workers, ...rest }: { workers: number; kills: number; callers: number; atOnce: number; up: number },
   ): Promise<Killed> {
     if (!install) throw new Error("without Asterisk this is skipped");
-    const elsewhere = { type: "wyoming", stage: "stt", port: recogniser.port };
-    stage = await asteriskStage(install, workers, { agents, providers: { elsewhere } });
+    stage = await asteriskStage(install, workers);
     const say = () => {};
     const options = { ...rest, name, say, seconds: 600, signal: new AbortController().signal };
     const result = await kills(stage, options);
     process.stdout.write(
-      `${name}: ${result.kills} kills in ${result.seconds} s cost ${result.calls} agents, ${result.midSentence} callers in mid-sentence; ${result.resumed} resumed (p50, p95, p99, most: ${result.resumedMs.join(", ")} ms), ${result.menu} in the menu (${result.menuMs.join(", ")}), ${result.twice} after the second (${result.twiceMs.join(", ")}); ${result.lost} lost, ${result.silent} silent, ${result.unclear} not told by ear; ${result.answered} answered, ${result.late} late, ${result.strayed} strayed\n`,
+      `${name}: ${result.kills} kills in ${result.seconds} s cost ${result.calls} agents, ${result.midSentence} callers in mid-sentence; ${result.resumed} resumed (p50, p95, p99, most: ${result.resumedMs.join(", ")} ms), ${result.anew} greeted anew, ${result.menu} in the menu (${result.menuMs.join(", ")}), ${result.twice} after the second (${result.twiceMs.join(", ")}); ${result.lost} lost, ${result.silent} silent, ${result.unclear} not told by ear; ${result.answered} answered, ${result.late} late, ${result.strayed} strayed\n`,
     );
     return result;
   }

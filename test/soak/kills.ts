@@ -14,8 +14,9 @@ export interface Killed {
   readonly unclear: number;
   /** Callers who were hearing an agent when it was killed, or another one was. */
   readonly midSentence: number;
-  /** Of those that lost their first one: in another agent's hands, or in the menu. */
+  /** Of those that lost their first one: another agent went on, or greeted anew, or the menu had the caller. */
   readonly resumed: number;
+  readonly anew: number;
   readonly menu: number;
   /** Lost the second one, and were in the menu at once. */
   readonly twice: number;
@@ -57,7 +58,10 @@ const PERCENTILES = [0.5, 0.95, 0.99, 1];
 export async function kills(stage: Stage, options: KillsOptions): Promise<Killed> {
   const { kills: wanted, seconds, name, say, signal } = options;
   const crowd = new Crowd(stage, options);
-  const sum = { kills: 0, midSentence: 0, calls: 0, lost: 0, silent: 0, unclear: 0, resumed: 0, menu: 0, twice: 0 };
+  const sum = {
+    ...{ kills: 0, midSentence: 0, calls: 0, lost: 0, silent: 0, unclear: 0 },
+    ...{ resumed: 0, anew: 0, menu: 0, twice: 0 },
+  };
   const resumedMs: number[] = [];
   const menuMs: number[] = [];
   const twiceMs: number[] = [];
@@ -71,8 +75,9 @@ export async function kills(stage: Stage, options: KillsOptions): Promise<Killed
       menuMs.push(...struck.menuMs);
       twiceMs.push(...struck.twiceMs);
       say(
-        `${name}: ${sum.kills} of ${wanted} kills, ${sum.calls} agents lost, ${sum.resumed} resumed, ${sum.menu} in the menu, ${sum.twice} there after the second; ${sum.lost} calls lost, ${sum.silent} heard neither`,
+        `${name}: ${sum.kills} of ${wanted} kills, ${sum.calls} agents lost, ${sum.resumed} resumed, ${sum.anew} greeted anew, ${sum.menu} in the menu, ${sum.twice} there after the second; ${sum.lost} calls lost, ${sum.silent} heard neither`,
       );
+      for (const puzzle of struck.puzzles) say(`  not told: ${puzzle}`);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -85,7 +90,7 @@ export async function kills(stage: Stage, options: KillsOptions): Promise<Killed
     ok:
       sum.lost + sum.silent + leftOver === 0 &&
       recordFaults.length === 0 &&
-      sum.resumed >= RESUMED_SHARE * (sum.resumed + sum.menu) &&
+      sum.resumed >= RESUMED_SHARE * (sum.resumed + sum.anew + sum.menu) &&
       sum.kills > 0,
     ...sum,
     ...{ answered: crowd.greeted.size, recordFaults, leftOver, late: crowd.late, strayed: crowd.strayed },

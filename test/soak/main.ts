@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
 import { prepareAsterisk } from "../../deploy/engines/asterisk.ts";
 import { findFreeswitch, PREFIX_VARIABLE } from "../../deploy/engines/freeswitch.ts";
-import { preparePackages } from "../../deploy/engines/packages.ts";
 import { messageOf } from "../../src/base/errors.ts";
 import type { Stage } from "../support/crowd.ts";
 import { type Killed, kills } from "./kills.ts";
@@ -64,7 +63,6 @@ function optionsOf(args: readonly string[]) {
 type Options = ReturnType<typeof optionsOf>;
 
 async function stageOf(engine: "asterisk" | "freeswitch", workers: number, signal: AbortSignal): Promise<Stage> {
-  await preparePackages(["pocketsphinx", "pocketsphinx-en-us"], { progress: say, signal });
   if (engine === "asterisk") return await asteriskStage(await prepareAsterisk({ progress: say, signal }), workers);
   await findFreeswitch();
   return await freeswitchStage(workers);
@@ -82,7 +80,7 @@ async function killsOn(engine: Options["engines"][number], options: Options, sig
 const killsLine = (engine: string, killed: Killed): string =>
   [
     `${engine}: ${killed.kills} kills in ${killed.seconds} s, ${killed.calls} agents lost, ${killed.lost} calls lost, ${killed.silent} had neither agent nor menu for 5 s, ${killed.unclear} had one that could not be told by ear`,
-    `first agent lost: ${killed.resumed} resumed (p50, p95, p99, most: ${killed.resumedMs.join(", ")} ms), ${killed.menu} in the menu`,
+    `first agent lost: ${killed.resumed} resumed (p50, p95, p99, most: ${killed.resumedMs.join(", ")} ms), ${killed.anew} greeted anew, ${killed.menu} in the menu (${killed.menuMs.join(", ")} ms)`,
     `second one lost: ${killed.twice} in the menu (${killed.twiceMs.join(", ")} ms)`,
     `${killed.answered} calls answered, of ${killed.recordFaults.length} the record is not right, and ${killed.leftOver} channels were left; ${killed.late} were in the menu before any kill, ${killed.strayed} lost their agent without one`,
     ...killed.recordFaults.slice(0, 10),

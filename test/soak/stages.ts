@@ -15,6 +15,7 @@ import type { Stage } from "../support/crowd.ts";
 import { saidBy } from "../support/greeting.ts";
 import { promptsFolder } from "../support/prompts.ts";
 import { startWholeService } from "../support/whole-service.ts";
+import { cheapAgent } from "./agent.ts";
 
 const NUMBER = "4100";
 const EXCUSE = "Sorry, the line was interrupted.";
@@ -29,20 +30,20 @@ const settingsOf = (workers: number) => ({
   supervisor: { restartMaxMs: 100, killAfterMs: 5000 },
 });
 
-/** One service with so many workers beside a real Asterisk. `settings`: more of sidetone.yaml. */
-export async function asteriskStage(
-  install: AsteriskInstall,
-  workers: number,
-  settings: Readonly<Record<string, unknown>> = {},
-): Promise<Stage> {
+/** One service with so many workers beside a real Asterisk. */
+export async function asteriskStage(install: AsteriskInstall, workers: number): Promise<Stage> {
+  await using undo = new AsyncDisposableStack();
+  const { settings } = undo.use(await cheapAgent());
   const [whole, excuse] = await Promise.all([
     startWholeService(install, { settings: { ...settingsOf(workers), ...settings } }),
     saidBy(EXCUSE),
   ]);
+  undo.use(whole);
   const { service, phone, menu, asterisk } = whole;
   const channels = async (): Promise<readonly string[]> =>
     (await asterisk.cli("core show channels concise")).split("\n").filter((line) => line.includes("!"));
   const isPresence = (line: string): boolean => line.includes("!sidetone-presence!");
+  const owned = undo.move();
   return {
     menu,
     excuse,
@@ -57,7 +58,7 @@ export async function asteriskStage(
       return present === taking.length ? taking : [];
     },
     channels: async () => (await channels()).filter((line) => !isPresence(line)).length,
-    [Symbol.asyncDispose]: () => whole[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
@@ -70,7 +71,11 @@ export async function freeswitchStage(workers: number): Promise<Stage> {
   const pbx = await openFreeswitch({ sounds, globals: {} });
   undo.defer(() => pbx.stop());
   const engines = { freeswitch: { esl: pbx.esl, lend: { port: pbx.ports.lend[0] } } };
-  const service = await startDemoService({ engines, dir, clock: systemClock, settings: settingsOf(workers) });
+  const { settings } = undo.use(await cheapAgent());
+  const service = await startDemoService({
+    ...{ engines, dir, clock: systemClock },
+    settings: { ...settingsOf(workers), ...settings },
+  });
   undo.defer(() => service.stop());
   await service.ready(AbortSignal.timeout(60_000));
   const address = { transport: "udp", host: pbx.trunkHost, port: pbx.ports.trunk } as const;

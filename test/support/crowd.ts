@@ -5,6 +5,7 @@ import type { CallLeg } from "../../src/caller/leg.ts";
 import { heardSound } from "../../src/cli/demo/actors.ts";
 import type { WorkerSummary } from "../../src/server/server.ts";
 import { isGreeted } from "./greeting.ts";
+import { puzzleOf } from "./puzzle.ts";
 
 /** A PBX with Sidetone beside it, several workers of which may go on with each other's calls. */
 export interface Stage extends AsyncDisposable {
@@ -45,14 +46,17 @@ export interface Struck {
   readonly silent: number;
   /** Of the calls that somebody had, those of which only the journal and the records say who: the machine gave them too few packets to tell by ear. */
   readonly unclear: number;
-  /** For the first time: another agent went on, or the menu had the caller. For the second time: the menu, as is promised. */
+  /** For the first time: another agent went on, or greeted the caller anew, because nothing was known of the call, or the menu had the caller. For the second time: the menu, as is promised. */
   readonly resumed: number;
+  readonly anew: number;
   readonly menu: number;
   readonly twice: number;
   /** From the kill to its first sound, of those who were heard. */
   readonly resumedMs: readonly number[];
   readonly menuMs: readonly number[];
   readonly twiceMs: readonly number[];
+  /** Where some were silent: what is known of all who were not told. */
+  readonly puzzles: readonly string[];
 }
 
 interface Caller {
@@ -63,7 +67,7 @@ interface Caller {
 
 interface Heard {
   readonly caller: Caller;
-  readonly what: "agent" | "menu";
+  readonly what: "agent" | "anew" | "menu";
   /** Undefined: not told by ear. */
   readonly ms: number | undefined;
 }
@@ -111,7 +115,8 @@ export class Crowd {
     for (const { pid } of victims) process.kill(pid, "SIGKILL");
     const heard = await this.#listen(killedMs, hit);
     heard.push(...(await this.#byTheBook(heard, hit, killedMs)));
-    return this.#count(heard, { kills: victims.length, midSentence, hit });
+    const struck = this.#count(heard, { kills: victims.length, midSentence, hit });
+    return struck.silent > 0 ? { ...struck, puzzles: await this.#puzzles(heard, killedMs) } : struck;
   }
 
   async hangUp(): Promise<void> {
@@ -160,17 +165,17 @@ export class Crowd {
     }
   }
 
-  /** By what is written down: where packets came late, ears alone have taken the menu for a greeting. */
+  /** By what is written down: where packets came late, ears alone have taken the menu for a greeting. A call of which nothing is written is of no use here. */
   async #hasAgent(name: string, leg: CallLeg): Promise<boolean> {
-    const { signal } = this.#options;
-    const look = { sinceMs: leg.times.answeredMs ?? 0, withinMs: 0, clock: systemClock, signal };
-    let inMenu = false;
-    await this.#until(async () => {
-      if ((await this.#stage.kept()).has(name)) return "";
-      inMenu = (await heardSound(leg, { ...look, sound: this.#stage.menu })) !== undefined;
-      return inMenu ? "" : `${name} is neither with an agent nor in the menu`;
-    });
-    return !inMenu;
+    const deadlineMs = systemClock.now() + WRITTEN_MS;
+    const look = { sinceMs: leg.times.answeredMs ?? 0, withinMs: 0, clock: systemClock, signal: this.#options.signal };
+    for (;;) {
+      const kept = await this.#stage.kept().catch(() => new Map<string, number>());
+      if (kept.has(name)) return true;
+      if ((await heardSound(leg, { ...look, sound: this.#stage.menu })) !== undefined) return false;
+      if (systemClock.now() > deadlineMs) return false;
+      await systemClock.sleep(LOOK_MS, this.#options.signal);
+    }
   }
 
   /** Everybody is there, with one agent, and stands where another one would look for the call. False: somebody else has to be called. */
@@ -226,14 +231,25 @@ export class Crowd {
   /** A caller without any sound since has nobody, whatever is written. */
   async #written(heard: readonly Heard[], killedMs: number): Promise<Heard[]> {
     const [kept, records] = await Promise.all([this.#stage.kept(), this.#stage.records()]);
-    const ended = new Set(records.flatMap(({ fromName, ended }) => (ended === null ? [] : [fromName])));
     const told = new Set(heard.map(({ caller }) => caller));
     return this.#callers.flatMap((caller): Heard[] => {
       const { name, leg, deaths } = caller;
       const hasSound = leg.heard.spells.some(({ endMs }) => endMs > killedMs + SOUND_MS);
-      if (told.has(caller) || leg.signal.aborted || !hasSound) return [];
-      if (ended.has(name)) return [{ caller, what: "menu", ms: undefined }];
-      return kept.get(name) === 2 && deaths === 0 ? [{ caller, what: "agent", ms: undefined }] : [];
+      const record = records.find(({ fromName }) => fromName === name);
+      if (told.has(caller) || leg.signal.aborted || !hasSound || !record) return [];
+      if (record.ended !== null) return [{ caller, what: "menu", ms: undefined }];
+      if (record.attempt < 2 || deaths > 0) return [];
+      return [{ caller, what: kept.get(name) === 2 ? "agent" : "anew", ms: undefined }];
+    });
+  }
+
+  async #puzzles(heard: readonly Heard[], killedMs: number): Promise<string[]> {
+    const [kept, records] = await Promise.all([this.#stage.kept(), this.#stage.records()]);
+    const told = new Set(heard.map(({ caller }) => caller));
+    return this.#callers.flatMap((caller) => {
+      const { name } = caller;
+      const record = records.find(({ fromName }) => fromName === name);
+      return told.has(caller) ? [] : [puzzleOf(caller, { killedMs, attempt: kept.get(name), record })];
     });
   }
 
@@ -242,12 +258,13 @@ export class Crowd {
     const those = (what: Heard["what"], twice: boolean): Heard[] =>
       heard.filter((one) => one.what === what && one.caller.deaths > 0 === twice);
     const times = (some: readonly Heard[]): number[] => some.flatMap(({ ms }) => (ms === undefined ? [] : [ms]));
-    const [resumed, menu, twice] = [those("agent", false), those("menu", false), those("menu", true)];
+    const [resumed, anew, menu] = [those("agent", false), those("anew", false), those("menu", false)];
+    const twice = those("menu", true);
     const struck = {
       ...{ ...rest, calls: hit, lost: ended, silent: Math.max(0, hit - heard.length - ended) },
       ...{ unclear: heard.filter(({ ms }) => ms === undefined).length },
-      ...{ resumed: resumed.length, menu: menu.length, twice: twice.length },
-      ...{ resumedMs: times(resumed), menuMs: times(menu), twiceMs: times(twice) },
+      ...{ resumed: resumed.length, anew: anew.length, menu: menu.length, twice: twice.length },
+      ...{ resumedMs: times(resumed), menuMs: times(menu), twiceMs: times(twice), puzzles: [] },
     };
     for (const { caller } of heard) {
       caller.deaths++;
