@@ -7,17 +7,22 @@ import { codeOf } from "../base/errors.ts";
  */
 export const ownerOf = (pid: number): string => `${pid}.${startOf(pid) ?? ""}`;
 
-/** Whether the process that a record belongs to still runs. */
+/**
+ * Whether the process that a record belongs to still runs. One of our user that lives, and whose start we may not see, is taken for
+ * that one: under systemd's `PrivateUsers=` with `ProtectProc=` those of the service's earlier life are like that.
+ */
 export function isOwnerAlive(owner: string): boolean {
   const pid = Number.parseInt(owner, 10);
   if (!Number.isInteger(pid) || pid <= 0) return false;
+  let ours = true;
   try {
     process.kill(pid, 0);
   } catch (error) {
     // One that we may not signal is there all the same.
     if (codeOf(error) !== "EPERM") return false;
+    ours = false;
   }
-  return owner === ownerOf(pid);
+  return (ours && startOf(pid) === undefined) || owner === ownerOf(pid);
 }
 
 function startOf(pid: number): string | undefined {

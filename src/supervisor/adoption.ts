@@ -15,6 +15,7 @@ export interface Adoption {
   open(onWorker: (process: WorkerProcess, hello: Hello) => void): Promise<void>;
   /** These are ours now: whoever comes after us expects them. */
   remember(pids: readonly number[]): void;
+  /** Nobody is taken over from now on. May be called twice. */
   close(): Promise<void>;
 }
 
@@ -56,7 +57,7 @@ export function createAdoption(options: AdoptionOptions): Adoption {
 class SocketAdoption implements Adoption {
   readonly #options: AdoptionOptions;
   readonly #links = new Set<Link>();
-  readonly #found = new Set<string>();
+  readonly #found = new Set<number>();
   #server: Server | undefined;
 
   constructor(options: AdoptionOptions) {
@@ -122,7 +123,8 @@ class SocketAdoption implements Adoption {
   async #expect(owners: readonly string[]): Promise<void> {
     const { clock, log } = this.#options;
     const deadline = clock.now() + EXPECT_MS;
-    const missing = (): string[] => owners.filter((owner) => !this.#found.has(owner) && isOwnerAlive(owner));
+    const missing = (): string[] =>
+      owners.filter((owner) => !this.#found.has(Number.parseInt(owner, 10)) && isOwnerAlive(owner));
     while (missing().length > 0 && clock.now() < deadline) await clock.sleep(LOOK_MS);
     for (const owner of missing()) {
       const pid = Number.parseInt(owner, 10);
@@ -146,9 +148,8 @@ class SocketAdoption implements Adoption {
         log.warn({}, "somebody who is no worker of ours has knocked at the supervisor's socket");
         return link.close();
       }
-      const owner = ownerOf(message.pid);
-      this.#found.add(owner);
-      onWorker(linked(link, owner, { clock, log }), message);
+      this.#found.add(message.pid);
+      onWorker(linked(link, ownerOf(message.pid), { clock, log }), message);
     });
   }
 }
@@ -160,11 +161,14 @@ function linked(link: Link, owner: string, { clock, log }: Pick<AdoptionOptions,
     // The number may be somebody else's by now.
     if (isOwnerAlive(owner)) killGroup(pid, log);
   };
+  let isLetGo = false;
   return {
     pid,
     listen({ message, ended }) {
       link.on("message", message);
       link.on("disconnect", () => {
+        // It has not lost its way: we have closed the line, for the next supervisor.
+        if (isLetGo) return;
         const since = clock.now();
         const timer = clock.every(LOOK_MS, () => {
           if (isOwnerAlive(owner)) {
@@ -178,7 +182,10 @@ function linked(link: Link, owner: string, { clock, log }: Pick<AdoptionOptions,
     },
     send: (wish: ToWorker) => void link.send(wish),
     kill,
-    letGo: () => link.close(),
+    letGo() {
+      isLetGo = true;
+      link.close();
+    },
   };
 }
 

@@ -81,12 +81,14 @@ interface Household {
 
 /** TERM or INT: drain, unless the service is about to be started again; a second one: at once. HUP: reload. USR2: leave the workers to the next supervisor. */
 function listenToSignals(options: SupervisorOptions, { pool, notifier }: Household) {
-  const { log, signals, isRestart } = options;
+  const { log, signals, isRestart, adoption } = options;
   let [stopping, draining, hurried] = [false, false, false];
   const handOver = (): void => {
     stopping = true;
     log.info({ calls: pool.calls }, "leaving: the workers go on, and the next supervisor takes them over");
     notifier.stopping();
+    // First of all: whom we let go knocks at once, and is not to find us.
+    void adoption?.close();
     pool.letGo();
   };
   const drain = (): void => {

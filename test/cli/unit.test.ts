@@ -36,4 +36,13 @@ describe("the systemd unit", () => {
     expect(value("NotifyAccess")).toBe("all");
     expect(value("MemoryDenyWriteExecute")).toBeUndefined();
   });
+
+  test("lets the next supervisor see the workers that went on through a restart", () => {
+    const text = readFileSync(unit, "utf8");
+    // The two together hide them: each start has another namespace of users.
+    expect(/^PrivateUsers=yes$/m.test(text) && /^ProtectProc=/m.test(text)).toBe(false);
+    // And leaves them their temporary files, which a restart takes away with PrivateTmp.
+    expect(text).toMatch(/^CacheDirectory=.*\bsidetone\/tmp$/m);
+    expect(text).toMatch(/^Environment=TMPDIR=\/var\/cache\/sidetone\/tmp$/m);
+  });
 });

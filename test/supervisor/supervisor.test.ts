@@ -141,8 +141,8 @@ describe("the next supervisor", () => {
     expect(second.said.some(({ message }) => message.includes("taken over"))).toBe(false);
   });
 
-  test("gets the workers of one that systemd restarts, and none of one that it stops", {
-    timeout: 30_000,
+  test("gets the workers of one that systemd restarts, and of the one after that, and none of one that it stops", {
+    timeout: 120_000,
   }, async () => {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const bin = join(dir, "..");
@@ -158,9 +158,15 @@ describe("the next supervisor", () => {
     expect(isAlive(pid)).toBe(true);
     await using second = new Parent(["sound"], env);
     expect((await second.hears("is taken over")).pid).toBe(pid);
-    jobs("stop");
+    // Those that it has not started itself are left to the next one as well.
     second.kill("SIGTERM");
     expect((await second.exited).code).toBe(0);
+    await using third = new Parent(["sound"], env);
+    expect((await third.hears("is taken over")).pid).toBe(pid);
+    expect([...second.said, ...third.said].some(({ message }) => message.includes("killed"))).toBe(false);
+    jobs("stop");
+    third.kill("SIGTERM");
+    expect((await third.exited).code).toBe(0);
     await gone(pid);
   });
 });
