@@ -49,6 +49,12 @@ test("a call is never without a timer: the new one is lit before the old one is 
   expect(said).toHaveLength(4);
 });
 
+test("the dialplan's own timer, which is old in whole seconds, is renewed long before it can fire", async () => {
+  const { clock, said } = create();
+  await clock.advance(150);
+  expect(said).toEqual([LIGHT]);
+});
+
 test("where the dialplan's own timer was never told of, all of the call's go in one piece with the new one, once", async () => {
   const { clock, said } = create([]);
   await clock.advance(500);
