@@ -11,7 +11,7 @@ function makeServer(): Server {
   const inputSchema = { type: "object", properties: { how: { type: "string" } } };
   server.setRequestHandler(ListToolsRequestSchema, async () => ({
     tools: [
-      { name: "look_up", description: "Looks something up.", inputSchema },
+      { name: "look_up", description: "Looks something up.", inputSchema, annotations: { readOnlyHint: true } },
       { name: "delete_all", description: "Deletes everything.", inputSchema },
     ],
   }));

@@ -62,6 +62,20 @@ describe("a request of an agent", () => {
     expect(shop.asked).toEqual([]);
   });
 
+  test.each([
+    { settings: {}, again: true },
+    { settings: { method: "GET", repeatable: false }, again: false },
+    { settings: { method: "POST" }, again: false },
+    { settings: { method: "PUT" }, again: false },
+    { settings: { method: "POST", repeatable: true }, again: true },
+  ])("is sent again after its worker's death: $again, for $settings", ({ settings, again }) => {
+    const parsed = httpToolSchema.parse({
+      ...{ type: "http", description: "A test.", url: "https://shop.example" },
+      ...settings,
+    });
+    expect(httpTool({ name: "shop", settings: parsed, network }, scope).repeatable).toBe(again);
+  });
+
   test("cannot get a header of its own by a line break", async () => {
     const settings = { url: `${shop.url}/x`, headers: { "X-Order": "{order}" }, parameters: ORDER };
     await use(settings, { order: "1\nX-Evil: 2" });

@@ -39,6 +39,29 @@ test("an MCP server that dies is started again, and its tools say meanwhile that
   expect(clock.pending).toBe(0);
 });
 
+test.each([
+  { repeatable: undefined, again: { stock_look_up: true, stock_delete_all: false } },
+  { repeatable: ["delete_all"], again: { stock_look_up: false, stock_delete_all: true } },
+])(
+  "which tools are run again after a worker's death the server says, or the configuration: $repeatable",
+  async ({ repeatable, again }) => {
+    const clock = new VirtualClock();
+    const network = openToolNetwork({ near: true, connectMs: 2_000 });
+    const settings = mcpToolSchema.parse({
+      ...{ type: "mcp", command: process.execPath, args: [SERVER], tools: ["look_up", "delete_all"] },
+      ...(repeatable && { repeatable }),
+    });
+    const server = new McpServer({ name: "stock", settings, network, clock, log: silentLog });
+    await server.ready();
+    const tools = server.toolsFor({ clock, log: silentLog, vault: new Vault() });
+    expect(Object.fromEntries(tools.map((tool) => [tool.definition.name, tool.repeatable]))).toEqual(again);
+    // What a model is told of them stays what it was.
+    expect(Object.keys(tools[0]?.definition ?? {}).sort()).toEqual(["description", "name", "parameters"]);
+    await server.close();
+    await network.close();
+  },
+);
+
 test("an MCP server that is not there costs its agents nothing but its tools", async () => {
   const clock = new VirtualClock();
   const network = openToolNetwork({ near: true, connectMs: 2_000 });
