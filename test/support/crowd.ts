@@ -73,7 +73,7 @@ interface Heard {
 }
 
 const HEARD_BY_MS = 5000;
-const UP_MS = 60_000;
+const UP_MS = 120_000;
 const LOOK_MS = 150;
 const SETTLED_MS = 5000;
 /** The record of a call that nobody goes on with is completed by another worker, or by the next one. */
