@@ -22,7 +22,7 @@ import { Started } from "./started.ts";
 export const TALKER = "4300";
 const SNR_DB = 15;
 const NOISE_MS = 10_000;
-const AT_ONCE = 4;
+const AT_ONCE = 3;
 /** A back-channel or a cough has been judged by then, and the agent goes on. */
 const GO_ON_MS = 2200;
 const JUDGED_MS = 1600;

@@ -2,7 +2,7 @@
 export interface LanguageWords {
   /** "Go on, I am listening": said by a caller who does not want the floor. */
   readonly backChannels: readonly string[];
-  /** A caller who says one of these wants the floor, however badly the rest was understood. */
+  /** A caller who says one of these wants the floor, however badly the rest was understood. Lower case, without punctuation. */
   readonly commands: readonly string[];
   /** Said on the way out, also while the agent says goodbye. */
   readonly farewells: readonly string[];
@@ -42,7 +42,24 @@ const WORDS: Readonly<Record<string, LanguageWords>> = {
       "um",
       "er",
     ],
-    commands: ["stop", "wait", "hold on", "no", "sorry", "excuse me", "hello", "help", "operator"],
+    commands: [
+      ...[
+        "stop",
+        "wait",
+        "hold on",
+        "no",
+        "sorry",
+        "excuse me",
+        "hello",
+        "help",
+        "operator",
+        "human",
+        "please",
+        "repeat",
+      ],
+      ...["question", "how much", "how many", "how long", "where is", "where can", "when do", "when is", "when are"],
+      ...["can i", "can you", "could you", "is there", "are there", "do you", "i want", "i need", "what about"],
+    ],
     farewells: ["bye", "bye bye", "goodbye", "thanks", "thank you", "thank you very much", "cheers", "you too"],
     unfinished: [
       "and",
@@ -118,7 +135,23 @@ const WORDS: Readonly<Record<string, LanguageWords>> = {
       "äh",
       "ähm",
     ],
-    commands: ["stopp", "stop", "halt", "warten sie", "warte", "moment", "nein", "entschuldigung", "hallo", "hilfe"],
+    commands: [
+      ...[
+        "stopp",
+        "stop",
+        "halt",
+        "warten sie",
+        "warte",
+        "moment",
+        "nein",
+        "entschuldigung",
+        "hallo",
+        "hilfe",
+        "bitte",
+      ],
+      ...["frage", "wiederholen", "wie viel", "wie lange", "wo ist", "wo kann", "wann ist", "wann sind", "kann ich"],
+      ...["können sie", "könnten sie", "gibt es", "haben sie", "ich möchte", "ich will", "ich brauche", "was ist mit"],
+    ],
     farewells: [
       "tschüss",
       "tschüs",
@@ -185,7 +218,11 @@ const WORDS: Readonly<Record<string, LanguageWords>> = {
       "de acuerdo",
       "eh",
     ],
-    commands: ["para", "pare", "espera", "espere", "un momento", "no", "perdón", "perdone", "oiga", "ayuda"],
+    commands: [
+      ...["para", "pare", "espera", "espere", "un momento", "no", "perdón", "perdone", "oiga", "ayuda", "por favor"],
+      ...["pregunta", "repita", "repite", "cuánto", "cuándo", "dónde", "puedo", "puede", "podría", "hay", "tienen"],
+      ...["quiero", "quisiera", "necesito", "qué tal"],
+    ],
     farewells: ["adiós", "adios", "gracias", "muchas gracias", "hasta luego", "chao", "igualmente"],
     unfinished: [
       "y",
@@ -235,7 +272,11 @@ const WORDS: Readonly<Record<string, LanguageWords>> = {
       "voilà",
       "euh",
     ],
-    commands: ["stop", "arrêtez", "attendez", "attends", "un instant", "non", "pardon", "excusez moi", "allô", "aide"],
+    commands: [
+      ...["stop", "arrêtez", "attendez", "attends", "un instant", "non", "pardon", "excusez moi", "allô", "aide"],
+      ...["s'il vous plaît", "question", "répéter", "répétez", "combien", "où est", "où puis", "quand", "puis je"],
+      ...["pouvez vous", "pourriez vous", "est ce que", "avez vous", "je veux", "je voudrais", "j'ai besoin"],
+    ],
     farewells: ["au revoir", "merci", "merci beaucoup", "merci bien", "bonne journée", "à bientôt", "salut"],
     unfinished: [
       "et",

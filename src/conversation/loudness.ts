@@ -4,8 +4,9 @@ import type { Frame } from "../audio/frame.ts";
 const NEAR_DB = 8;
 // Who is quieter than this is somebody else: a room full of people, a television, another line's echo.
 const FAR_DB = 12;
-// The same against the agent's own voice, while nothing is known of the caller's.
-const FAR_FROM_AGENT_DB = 12;
+// The same against the agent's own voice, while nothing is known of the caller's; a loud voice is no reason to expect loud callers.
+const FAR_FROM_AGENT_DB = 10;
+const USUAL_POWER = (32_768 * 10 ** (-20 / 20)) ** 2;
 // More than half a second of speech is enough to know how loud somebody talks.
 const KNOWN_FRAMES = 30;
 const JUDGED_FRAMES = 5;
@@ -67,7 +68,8 @@ export class Loudness {
     // Words come later than their sound: while the present one is too short to judge, they belong to the one before.
     if (this.#soundFrames < JUDGED_FRAMES) return this.#farBefore;
     if (this.#usualFrames >= KNOWN_FRAMES) return decibels(this.#soundPower / this.#usualPower) < -FAR_DB;
-    return this.#agentPower > 0 && decibels(this.#soundPower / this.#agentPower) < -FAR_FROM_AGENT_DB;
+    const expected = Math.min(this.#agentPower, USUAL_POWER);
+    return expected > 0 && decibels(this.#soundPower / expected) < -FAR_FROM_AGENT_DB;
   }
 
   /** Whether the present sound is as loud as the caller talks, or as callers do where nothing is known of this one. */

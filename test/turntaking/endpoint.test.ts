@@ -37,6 +37,11 @@ describe("a back-channel is none of an interruption, and a call to stop is one",
     expect(takesFloor({ ...doubtful, text: "I'm in the gym" })).toBe(false);
     expect(takesFloor({ ...doubtful, text: "stop stop" })).toBe(true);
     expect(takesFloor({ ...doubtful, text: "opening hours" })).toBe(true);
+    // In noise the words around it are wrong, and nothing is certain.
+    expect(takesFloor({ ...doubtful, text: "and please repeat" })).toBe(true);
+    expect(takesFloor({ ...doubtful, text: "an how much should" })).toBe(true);
+    expect(takesFloor({ ...doubtful, text: "that they I is it looked" })).toBe(true);
+    expect(takesFloor({ ...doubtful, language: "de", text: "und können Sie" })).toBe(true);
   });
 
   test("words that came from far away are somebody else's", () => {

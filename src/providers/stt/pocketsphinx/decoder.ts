@@ -9,7 +9,7 @@ import type { Pointer, Sphinx } from "./library.ts";
 
 export interface Result {
   readonly text: string;
-  /** 0 to 1: how sure it is per word, on average. */
+  /** 0 to 1: how sure it is per word, on average. 0 for a long utterance, which is not judged. */
   readonly confidence: number;
 }
 
@@ -32,6 +32,11 @@ const TELEPHONE_MEANS = "45.5,-3.5,13.5,8.5,13.5,-6.5,7.5,-5,-10,6.5,-2.5,6.8,1.
 const OWN_WEIGHT = 0.7;
 const COMMON_WORDS = 3000;
 const LOG_BASE = Math.log(1.0001);
+// Of a longer utterance the lattice is not searched again (16 kHz: 4 s): ten seconds of a noisy room would take seconds, and every
+// other call of the process waits meanwhile.
+const LATTICE_SAMPLES = 64_000;
+// Words that may end in one frame. Noise ends in hundreds of them, and each makes the lattice larger.
+const WORDS_A_FRAME = 40;
 const ANY_FORMAT = 0;
 const ARPA_FORMAT = 1;
 
@@ -66,7 +71,7 @@ export function createDecoders(
 function configOf(sphinx: Sphinx, folder: string, telephone: boolean): Pointer {
   const args = ["sidetone", "-hmm", join(folder, "en-us"), "-dict", join(folder, "cmudict-en-us.dict")];
   // The second pass costs 60 to 200 ms after the last word and made no word better (docs/decisions/0005).
-  args.push("-fwdflat", "no");
+  args.push("-fwdflat", "no", "-maxwpf", String(WORDS_A_FRAME));
   if (telephone) args.push("-cmninit", TELEPHONE_MEANS);
   return must(sphinx.parse(null, sphinx.args(), args.length, args, 1), "its parameters are refused");
 }
@@ -129,6 +134,7 @@ function commonWords(sphinx: Sphinx, model: Pointer): string[] {
 
 function decoderOf(sphinx: Sphinx, decoder: Pointer): Decoder {
   let running = false;
+  let heard = 0;
   const text = (): string => sphinx.hypothesis(decoder, [0])?.replace(/\bi\b/g, "I") ?? "";
   const end = (): void => {
     if (running) sphinx.endUtterance(decoder);
@@ -136,14 +142,21 @@ function decoderOf(sphinx: Sphinx, decoder: Pointer): Decoder {
   };
   return {
     process(samples) {
-      if (!running) sphinx.startUtterance(decoder);
-      running = true;
+      if (!running) {
+        sphinx.startUtterance(decoder);
+        running = true;
+        heard = 0;
+      }
+      heard += samples.length;
       sphinx.process(decoder, samples, samples.length, 0, 0);
     },
     partial: () => (running ? text() : ""),
     finish() {
       if (!running) return { text: "", confidence: 0 };
+      const long = heard > LATTICE_SAMPLES;
+      const first = long ? text() : "";
       end();
+      if (long) return { text: first, confidence: 0 };
       const words = text();
       const count = Math.max(1, words.split(" ").length);
       return { text: words, confidence: words === "" ? 0 : Math.exp((sphinx.posterior(decoder) / count) * LOG_BASE) };

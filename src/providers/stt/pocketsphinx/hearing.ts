@@ -27,7 +27,8 @@ const KEPT_BATCHES = 30_000 / (BATCH_FRAMES * FRAME_MS);
 // After so much quiet without a `finish` nothing is sent until there is sound again.
 const QUIET_FRAMES = 100;
 const ANSWER_MS = 3000;
-const OPEN_MS = 10_000;
+// On a busy machine a process loads its models for longer than 10 s, and to kill it for that makes the machine busier.
+const OPEN_MS = 30_000;
 const MAX_LOSSES = 3;
 
 export function openHearing(options: HearingOptions): Hearing {
