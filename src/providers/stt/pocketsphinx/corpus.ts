@@ -118,6 +118,22 @@ const COMMON = [
   "wait",
   "yes that is right",
 ];
+// Said over an agent who is talking: to go on, or to be silent.
+const OVER_THE_AGENT = [
+  "mhm",
+  "uh-huh",
+  "right",
+  "okay right",
+  "yeah",
+  "i see",
+  "stop stop",
+  "stop please",
+  "wait please",
+  "wait a moment",
+  "hold on",
+  "hold on please",
+  "please repeat that",
+];
 const NUMBERS = "zero oh one two three four five six seven eight nine".split(" ");
 
 /** What callers of this agent are likely to say: its phrases, parts of them, and its keywords in the frames of everyday questions. */
@@ -131,7 +147,7 @@ export function corpusOf(hints: readonly string[]): Corpus {
     if (words.length >= 3) addPhrase(words, add);
     else if (words.length > 0) for (const frame of FRAMES) add(frame.replace("_", words.join(" ")), 0.15);
   }
-  for (const text of [...COMMON, ...OPENERS]) add(text, 1);
+  for (const text of [...COMMON, ...OVER_THE_AGENT, ...OPENERS]) add(text, 1);
   if (hints.some((hint) => NUMBERS.includes(hint))) addNumbers(add);
   return corpus;
 }

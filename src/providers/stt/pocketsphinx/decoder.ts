@@ -32,11 +32,11 @@ const TELEPHONE_MEANS = "45.5,-3.5,13.5,8.5,13.5,-6.5,7.5,-5,-10,6.5,-2.5,6.8,1.
 const OWN_WEIGHT = 0.7;
 const COMMON_WORDS = 3000;
 const LOG_BASE = Math.log(1.0001);
-// Of a longer utterance the lattice is not searched again (16 kHz: 4 s): ten seconds of a noisy room would take seconds, and every
+// Of a longer utterance the lattice is not searched again (16 kHz: 10 s): those of a noisy room take half a second, and every
 // other call of the process waits meanwhile.
-const LATTICE_SAMPLES = 64_000;
+const LATTICE_SAMPLES = 160_000;
 // Words that may end in one frame. Noise ends in hundreds of them, and each makes the lattice larger.
-const WORDS_A_FRAME = 40;
+const WORDS_A_FRAME = 30;
 const ANY_FORMAT = 0;
 const ARPA_FORMAT = 1;
 
