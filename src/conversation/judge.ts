@@ -1,8 +1,5 @@
 import { plain, wordsOf } from "./language.ts";
 
-// Of a cough or an "mm-hm" no recogniser makes as many as these.
-const SENTENCE_WORDS = 5;
-
 export interface Overheard {
   /** More of it may come. */
   readonly partial?: boolean;
@@ -32,8 +29,7 @@ export function takesFloor(overheard: Overheard): boolean {
   // "I" may become "I see".
   if (isMadeOf(words, lists.backChannels, partial)) return false;
   if (leaving && isMadeOf(words, [...lists.farewells, ...lists.backChannels])) return false;
-  const few = words.split(" ").length < SENTENCE_WORDS;
-  if (doubtful && few && !holdsOne(words, lists.commands) && !hints.some((hint) => plain(hint) === words)) return false;
+  if (doubtful && !holdsOne(words, lists.commands) && !hints.some((hint) => plain(hint) === words)) return false;
   // An echo comes back through the line and is quieter than the caller: words as loud as the caller's are the caller's.
   return near === true || !isEcho(words, plain(playing));
 }

@@ -50,8 +50,8 @@ export interface ListenerOptions {
 // So much of a sound must have been heard to say how loud it is.
 const WEIGHED_FRAMES = 5;
 // Finals of a shorter sound with less confidence are more often a back-channel that was misheard than an interruption.
-const SHORT_MS = 1_000;
-const DOUBTFUL = 0.35;
+const SHORT_MS = 1_100;
+const DOUBTFUL = 0.45;
 // Words come so long after their sound at most. Without one they are what a recogniser makes of noise, unless it is as sure as this.
 const LATE_WORDS_MS = 1_500;
 const SURE = 0.5;
