@@ -11,7 +11,7 @@ import { type Inventory, NUMBER, startWorld, type World } from "./world.ts";
 const install = inject("asterisk");
 const QUESTION = "What are your opening hours?";
 /** Long enough for the answer to be heard when somebody asked meanwhile. */
-const TALK_MS = 4_500;
+const TALK_MS = 6_000;
 const FIRST_MS = 700;
 
 /** Asks, over the greeting perhaps, and hears the answer. */
