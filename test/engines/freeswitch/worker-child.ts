@@ -17,7 +17,8 @@ const lifeline = process.send
       clock: systemClock,
       heartbeatMs: Number(process.env.SIDETONE_HEARTBEAT_MS ?? 100),
       channel: process,
-      calls: () => 0,
+      // One without calls is given longer while it is young.
+      calls: () => 1,
       memoryMb: () => 100,
       onWish: () => stop.abort(),
       onOrphaned: () => stop.abort(),
