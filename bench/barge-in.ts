@@ -13,18 +13,7 @@ import { FRAME_MS } from "../src/audio/frame.ts";
 import { randomSource } from "../src/caller/noise.ts";
 import { sphinxEar } from "../test/support/sphinx-ear.ts";
 import { ANSWER, SpokenCall } from "../test/support/spoken-call.ts";
-import {
-  BACK_CHANNELS,
-  babble,
-  CALLER_DBOV,
-  cough,
-  hum,
-  INTERRUPTIONS,
-  pink,
-  RATE,
-  recordedNoises,
-  words,
-} from "./sounds.ts";
+import { BACK_CHANNELS, CALLER_DBOV, cough, INTERRUPTIONS, type Noise, noises, RATE, words } from "./sounds.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -117,15 +106,8 @@ async function lostReplies(name: string, disturb: Disturb): Promise<[lost: numbe
   return [lost, trials];
 }
 
-const noises: { name: string; make: (ms: number, dbov: number, seed?: number) => Int16Array }[] = [
-  { name: "pink noise", make: pink },
-  { name: "babble", make: babble },
-  { name: "hum", make: hum },
-  ...recordedNoises(),
-];
-
 const around =
-  (make: (ms: number, dbov: number, seed?: number) => Int16Array): Disturb =>
+  (make: Noise["make"]): Disturb =>
   async (call, trial) => {
     call.line.play(make(NOISE_MS, CALLER_DBOV - SNR_DB, trial + 1));
     await call.clock.advance(NOISE_MS);

@@ -130,7 +130,7 @@ export function babble(ms: number, dbov: number, seed = 1): Int16Array {
 const RECORDINGS = resolve(import.meta.dirname, "../../shared/data/noise");
 
 /** Recorded noise, where the machine has some, over and over. */
-export function recordedNoises(): { name: string; make: (ms: number, dbov: number) => Int16Array }[] {
+function recordedNoises(): Noise[] {
   if (!existsSync(RECORDINGS)) return [];
   const files = readdirSync(RECORDINGS).filter((file) => /^noise.*\.wav$/.test(file));
   return files.sort().map((file) => ({
@@ -145,6 +145,20 @@ export function recordedNoises(): { name: string; make: (ms: number, dbov: numbe
     },
   }));
 }
+
+export interface Noise {
+  readonly name: string;
+  /** `ms` of it, `dbov` loud; another seed makes another piece of it, where it is not recorded. */
+  make(ms: number, dbov: number, seed?: number): Int16Array;
+}
+
+/** What may be heard behind a caller. */
+export const noises: readonly Noise[] = [
+  { name: "pink noise", make: pink },
+  { name: "babble", make: babble },
+  { name: "hum", make: hum },
+  ...recordedNoises(),
+];
 
 export const BACK_CHANNELS = ["Mm-hm.", "Okay.", "Right.", "Uh huh.", "I see.", "Yeah.", "Okay, right."];
 

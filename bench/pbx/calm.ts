@@ -4,17 +4,7 @@ import { framesOf } from "../../src/caller/speech.ts";
 import type { LiveEvent } from "../../src/server/live.ts";
 import type { PbxStage } from "../engines/stage.ts";
 import type { Bench, Findings, Scenario } from "../metric.ts";
-import {
-  BACK_CHANNELS,
-  babble,
-  CALLER_DBOV,
-  cough,
-  hum,
-  INTERRUPTIONS,
-  pink,
-  recordedNoises,
-  words,
-} from "../sounds.ts";
+import { BACK_CHANNELS, CALLER_DBOV, cough, INTERRUPTIONS, type Noise, noises, words } from "../sounds.ts";
 import { answeredMs, inParallel, latenessOf, step } from "./call.ts";
 import { Started } from "./started.ts";
 
@@ -27,14 +17,9 @@ const AT_ONCE = 3;
 const GO_ON_MS = 2200;
 const JUDGED_MS = 1600;
 
-type Noise = (ms: number, dbov: number, seed?: number) => Int16Array;
-
-const noises: readonly { readonly name: string; readonly make: Noise | undefined }[] = [
-  { name: "a quiet line", make: undefined },
-  { name: "pink noise", make: pink },
-  { name: "babble", make: babble },
-  { name: "hum", make: hum },
-  ...recordedNoises(),
+const lines: readonly { readonly name: string; readonly make?: Noise["make"] }[] = [
+  { name: "a quiet line" },
+  ...noises,
 ];
 
 const VOICES = ["rms", "awb", "slt"];
@@ -113,7 +98,7 @@ interface Part {
   readonly interruption: Int16Array;
 }
 
-function partOf({ name, make }: (typeof noises)[number], index: number): Part {
+function partOf({ name, make }: (typeof lines)[number], index: number): Part {
   const dbov = CALLER_DBOV - SNR_DB;
   const sounds = make
     ? [make(NOISE_MS, dbov, index + 1)]
@@ -165,8 +150,8 @@ export const calm: Scenario = {
   async run(bench): Promise<Findings> {
     const stage = await bench.stage();
     // Half of the trials on a quiet line, a cough and a back-channel each; the rest shared by the noises.
-    const perNoise = Math.ceil(bench.trials / (noises.length - 1));
-    const plan = noises.flatMap((line) => Array<typeof line>(line.make ? perNoise : bench.trials).fill(line));
+    const perNoise = Math.ceil(bench.trials / noises.length);
+    const plan = lines.flatMap((line) => Array<typeof line>(line.make ? perNoise : bench.trials).fill(line));
     const run = (bench.smoke ? plan.slice(0, 1) : plan).map(partOf);
     await stage.service.ready(step(bench.signal));
     const over = new AbortController();
@@ -181,21 +166,19 @@ export const calm: Scenario = {
     });
     over.abort();
     await following.catch(() => {});
-    const notes = noises.flatMap(({ name }) => {
+    const notes = lines.flatMap(({ name }) => {
       const own = outcomes.filter(({ line }) => line === name);
       if (own.length === 0) return [];
       return [
         `${name}: ${sum(own, "lost")} of ${sum(own, "disturbed")} replies lost, ${sum(own, "missed")} of ${sum(own, "interrupted")} interruptions missed`,
       ];
     });
-    const { inMenu } = interruptions.started;
-    if (inMenu > 0) notes.push(`${inMenu} calls were in the menu instead of with the agent, and were made again`);
     return {
       values: {
         false_barge_in_rate: sum(outcomes, "lost") / sum(outcomes, "disturbed"),
         missed_barge_in_rate: sum(outcomes, "missed") / sum(outcomes, "interrupted"),
       },
-      notes,
+      notes: [...notes, ...interruptions.started.notes],
       lateMs: outcomes.flatMap(({ lateMs }) => lateMs),
     };
   },

@@ -140,8 +140,7 @@ async function allWords(names: readonly NetworkName[], bench: Bench, stage: PbxS
   });
   over.abort();
   await following.catch(() => {});
-  const { inMenu } = understood.started;
-  if (inMenu > 0) bench.progress(`${inMenu} calls were in the menu instead of with the agent, and were made again`);
+  for (const note of understood.started.notes) bench.progress(note);
   return new Map(found);
 }
 

@@ -33,8 +33,10 @@ export class Started {
   /** Calls that the menu had instead of the agent. */
   #inMenu = 0;
 
-  get inMenu(): number {
-    return this.#inMenu;
+  /** What a reader of the figures should know. */
+  get notes(): string[] {
+    if (this.#inMenu === 0) return [];
+    return [`${this.#inMenu} calls were in the menu instead of with the agent, and were made again`];
   }
 
   /** Every event of the service's, in order. */

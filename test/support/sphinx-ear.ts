@@ -7,9 +7,10 @@ import { openHearing } from "../../src/providers/stt/pocketsphinx/hearing.ts";
 import { loadSphinx } from "../../src/providers/stt/pocketsphinx/library.ts";
 import { Listenings } from "../../src/providers/stt/pocketsphinx/listenings.ts";
 import type { FromEar } from "../../src/providers/stt/pocketsphinx/protocol.ts";
+import { pocketsphinx } from "../../src/providers/stt/pocketsphinx.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
-const FOLDER = "/usr/share/pocketsphinx/model/en-us";
+const { folder: FOLDER } = pocketsphinx.schema.parse({});
 
 type Take = (message: FromEar) => void;
 

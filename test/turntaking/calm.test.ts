@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { babble, CALLER_DBOV, cough, hum, pink, recordedNoises, words } from "../../bench/sounds.ts";
+import { babble, CALLER_DBOV, cough, hum, noises, pink, words } from "../../bench/sounds.ts";
 import { SpokenCall } from "../support/spoken-call.ts";
 
 const SNR_DB = 15;
@@ -53,12 +53,7 @@ describe("the answer is heard to its end through", () => {
     await expectWholeAnswer();
   });
 
-  test.each([
-    ["pink noise", pink],
-    ["babble", babble],
-    ["hum", hum],
-    ...recordedNoises().map(({ name, make }) => [name, make] as const),
-  ] as const)("ten seconds of %s, 15 dB below the caller's voice", async (_, make) => {
+  test.each(noises)("ten seconds of $name, 15 dB below the caller's voice", async ({ make }) => {
     await answering();
     call.line.play(make(NOISE_MS, CALLER_DBOV - SNR_DB));
     await call.clock.advance(NOISE_MS);

@@ -1,17 +1,10 @@
 import { afterEach, describe, expect, inject, test } from "vitest";
-import { babble, CALLER_DBOV, hum, pink, recordedNoises } from "../../bench/sounds.ts";
+import { CALLER_DBOV, noises } from "../../bench/sounds.ts";
 import { sphinxEar } from "../support/sphinx-ear.ts";
 import { ANSWER, SpokenCall } from "../support/spoken-call.ts";
 
 const SNR_DB = 15;
 const NOISE_MS = 10_000;
-const noises = [
-  ["pink noise", pink],
-  ["babble", babble],
-  ["hum", hum],
-  ...recordedNoises().map(({ name, make }) => [name, make] as const),
-] as const;
-
 const stt = inject("pocketsphinx") ? sphinxEar() : undefined;
 
 let call: SpokenCall;
@@ -28,7 +21,7 @@ async function greeting(options: ConstructorParameters<typeof SpokenCall>[0] = {
 }
 
 describe.skipIf(!stt)("a greeting, with the local recogniser listening", () => {
-  test.each(noises)("is heard to its end through ten seconds of %s", { timeout: 60_000 }, async (_, make) => {
+  test.each(noises)("is heard to its end through ten seconds of $name", { timeout: 60_000 }, async ({ make }) => {
     await greeting({ stt });
     call.line.play(make(NOISE_MS, CALLER_DBOV - SNR_DB));
     await call.clock.advance(NOISE_MS);
@@ -36,7 +29,7 @@ describe.skipIf(!stt)("a greeting, with the local recogniser listening", () => {
     expect(call.turns[0]).toMatchObject({ interrupted: false });
   });
 
-  test.each(noises)("can be talked over in %s", { timeout: 60_000 }, async (_, make) => {
+  test.each(noises)("can be talked over in $name", { timeout: 60_000 }, async ({ make }) => {
     await greeting({ stt });
     call.line.play(make(NOISE_MS, CALLER_DBOV - SNR_DB));
     await call.clock.advance(1_000);

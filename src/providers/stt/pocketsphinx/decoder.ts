@@ -153,10 +153,13 @@ function decoderOf(sphinx: Sphinx, decoder: Pointer): Decoder {
     partial: () => (running ? text() : ""),
     finish() {
       if (!running) return { text: "", confidence: 0 };
-      const long = heard > LATTICE_SAMPLES;
-      const first = long ? text() : "";
+      if (heard > LATTICE_SAMPLES) {
+        // Before the end: whoever asks for the words after it has the lattice searched.
+        const words = text();
+        end();
+        return { text: words, confidence: 0 };
+      }
       end();
-      if (long) return { text: first, confidence: 0 };
       const words = text();
       const count = Math.max(1, words.split(" ").length);
       return { text: words, confidence: words === "" ? 0 : Math.exp((sphinx.posterior(decoder) / count) * LOG_BASE) };
