@@ -69,6 +69,8 @@ describe("the files for FreeSWITCH", () => {
   test("a call that is back has no timer armed and no stale worker that could reset it, before anything else", () => {
     expect(back.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
+        "sidetone-untaken",
+        "sidetone-nobody",
         "sidetone-died",
         "sidetone-told",
         "sidetone-hung",
@@ -85,13 +87,14 @@ describe("the files for FreeSWITCH", () => {
 
   test("a call is lent with a ticket, a timer and a way back", () => {
     const lending = extensions.filter(({ actions }) => actions.some(({ application }) => application === "socket"));
-    expect(lending.map(({ name }) => name)).toEqual(["sidetone-offer", "sidetone-offer-again"]);
+    expect(lending.map(({ name }) => name)).toEqual(["sidetone-lend"]);
     for (const { actions } of lending) {
       const order = actions.map(({ application, data }) => `${application} ${data}`);
       const socket = order.findIndex((line) => /^socket \$\{sidetone_socket\} async full$/.test(line));
       expect(order.indexOf("set socket_resume=true")).toBeLessThan(socket);
       expect(order.indexOf("sched_transfer +2 sidetone-hung XML sidetone")).toBeLessThan(socket);
       expect(order.some((line) => line.startsWith("set sidetone_ticket="))).toBe(true);
+      expect(order.indexOf("set sidetone_taken=no")).toBe(0);
       expect(order[socket + 1]).toBe("execute_extension sidetone-back XML sidetone");
     }
   });

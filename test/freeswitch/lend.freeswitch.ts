@@ -1,4 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import type { SipPeer } from "../asterisk/sip-peer.ts";
 import { Pbx, PHONE_HZ, PROMPT_HZ, type Worker } from "./pbx.ts";
@@ -31,6 +33,27 @@ async function giveBack(next: string): Promise<{ caller: SipPeer; atMs: number; 
   return { caller, atMs, uuid };
 }
 
+/** A port that lets so many connections in and sees none of them, as that of a worker which is being taken apart. */
+async function deafDoor(port: number, times: number): Promise<AsyncDisposable & { readonly shut: Promise<unknown> }> {
+  let rest = times;
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    // First the port, then who is at it: as the kernel does it.
+    if (--rest <= 0) server.close();
+    socket.resetAndDestroy();
+  });
+  const shut = once(server, "close");
+  server.listen({ port, host: "127.0.0.1", reusePort: true });
+  await once(server, "listening");
+  return {
+    shut,
+    async [Symbol.asyncDispose]() {
+      if (server.listening) server.close();
+      await shut;
+    },
+  };
+}
+
 describe("a lent call", () => {
   test("killed with its worker, the caller hears the menu's first sound at once", { timeout: 60_000 }, async () => {
     const delays: number[] = [];
@@ -59,6 +82,43 @@ describe("a lent call", () => {
     const secondKillAtMs = systemClock.now();
     other.child.kill("SIGKILL");
     expect((await caller.hears(PROMPT_HZ.menu, secondKillAtMs)) - secondKillAtMs).toBeLessThan(MENU_MS + 150);
+  });
+
+  test("reaches a worker though ports let it in that are being taken apart: it was offered, and nobody has died with it", async () => {
+    const [port = 0, otherPort = 0] = pbx.lendPorts;
+    const other = await pbx.worker(SECOND_AGENT_HZ, otherPort);
+    await using door = await deafDoor(port, 2);
+    const caller = await pbx.call();
+    await caller.hears(SECOND_AGENT_HZ);
+    await door.shut;
+    expect(other.lent.map(({ attempt }) => attempt)).toEqual(["1"]);
+  });
+
+  test("whose worker was killed passes a port that is being taken apart, and reaches the worker that lives", async () => {
+    const [port = 0, otherPort = 0] = pbx.lendPorts;
+    const other = await pbx.worker(SECOND_AGENT_HZ, otherPort);
+    const { caller, worker, uuid } = await lentCall();
+    await using door = await deafDoor(port, 1);
+    const killedAtMs = systemClock.now();
+    worker.child.kill("SIGKILL");
+    expect((await caller.hears(SECOND_AGENT_HZ, killedAtMs)) - killedAtMs).toBeLessThan(MENU_MS + 250);
+    await door.shut;
+    expect(other.lent).toEqual([{ uuid, attempt: "2" }]);
+    const secondKillAtMs = systemClock.now();
+    other.child.kill("SIGKILL");
+    expect((await caller.hears(PROMPT_HZ.menu, secondKillAtMs)) - secondKillAtMs).toBeLessThan(MENU_MS + 150);
+    expect(await variable(uuid, "sidetone_reason")).toBe("lost");
+  });
+
+  test("that nobody ever takes is in the menu, however many ports let it in", async () => {
+    await using _ = await deafDoor(pbx.lendPorts[0] ?? 0, 50);
+    const caller = await pbx.call();
+    await caller.answered();
+    expect((await caller.hears(PROMPT_HZ.menu)) - caller.answeredAtMs).toBeLessThan(MENU_MS + 250);
+    await vi.waitFor(async () => {
+      const [uuid = "none"] = /[0-9a-f-]{36}/.exec(await pbx.freeswitch.cli("show channels")) ?? [];
+      expect(await variable(uuid, "sidetone_reason")).toBe("no-service");
+    });
   });
 
   test("whose worker stands still is in the menu after two seconds, without anybody's help", async () => {
@@ -135,6 +195,6 @@ describe("a lent call", () => {
   );
 
   test("FreeSWITCH has nothing to say against our files", async () => {
-    expect(await pbx.complaints(/Socket Error|USER_BUSY|Hangup|MSG Thread|PAGD/)).toEqual([]);
+    expect(await pbx.complaints(/Socket Error|SQLite is BUSY|USER_BUSY|Hangup|MSG Thread|PAGD/)).toEqual([]);
   });
 });

@@ -16,14 +16,16 @@ const server = createServer((socket) => {
     if (uuid === undefined || [...calls].some((call) => call.socket === socket)) return;
     calls.add({ socket, uuid });
     const tone = `execute-app-name: playback\nexecute-app-arg: tone_stream://%(60000,0,${hz})`;
-    socket.write(`sendmsg\ncall-command: execute\n${tone}\n\n`);
+    socket.write(`api uuid_setvar ${uuid} sidetone_taken yes\n\nsendmsg\ncall-command: execute\n${tone}\n\n`);
     const attempt = /^variable_sidetone_attempt: (\d)$/m.exec(text)?.[1] ?? "0";
     process.stdout.write(`lent ${uuid} ${attempt}\n`);
   });
   socket.on("error", () => socket.destroy());
   socket.write("connect\n\n");
 });
-server.listen(Number(port), "127.0.0.1", () => process.stdout.write("ready\n"));
+// Shared, as the ports of real workers are.
+const address = { port: Number(port), host: "127.0.0.1", reusePort: true };
+server.listen(address, () => process.stdout.write("ready\n"));
 
 createInterface({ input: process.stdin }).on("line", (line) => {
   const [, next = ""] = /^back ?(.*)$/.exec(line) ?? [];

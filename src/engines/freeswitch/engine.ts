@@ -162,6 +162,7 @@ class FreeswitchEngine implements Engine {
   /** Nobody is believed: FreeSWITCH itself is asked, over the connection that we opened, whether this call was lent with this ticket. */
   async #onCall(call: OutboundCall): Promise<void> {
     if (this.#draining) return refuse(call, "drain");
+    take(call);
     const ticket = variableIn(call.data, VARIABLE.ticket);
     const before = this.#calls.get(call.uuid);
     if (!(await this.#isLent(call.uuid, ticket)))
@@ -238,6 +239,11 @@ class FreeswitchEngine implements Engine {
     if (dropped > 0) this.#metrics?.framesDropped.inc(dropped);
     Object.assign(this.#counts, { droppedFrames: 0, staleFrames: 0 });
   }
+}
+
+/** From now on our death counts. Before anything that may take its time, and without waiting: who dies unseen costs the call an offer that it has not had. */
+function take({ uuid, connection }: OutboundCall): void {
+  connection.together([`api uuid_setvar ${uuid} ${VARIABLE.taken} yes`]).catch(() => {});
 }
 
 /** The dialplan has the call again at once, with a reason. */

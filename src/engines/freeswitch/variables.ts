@@ -4,6 +4,8 @@ export const VARIABLE = {
   ticket: "sidetone_ticket",
   /** 1, and 2 when a controller died with the call. */
   attempt: "sidetone_attempt",
+  /** "no" until a worker is there for this `socket`: only such a one can die with the call. */
+  taken: "sidetone_taken",
   /** Where a call goes whose controller has hung: `<extension> XML <context>`. */
   deadman: "sidetone_deadman",
   agent: "sidetone_agent",

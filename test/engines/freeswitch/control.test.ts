@@ -56,6 +56,18 @@ test("check names what is missing, and what the user may not do", async () => {
   ]);
 });
 
+test("who has a call says so at once: before FreeSWITCH is asked whether it is true, which may take its time", async () => {
+  desk = openDesk(pbx);
+  await connected(desk);
+  const lent = desk.nextLeg();
+  const call = pbx.dial();
+  await lent;
+  const taken = pbx.apis.indexOf(`uuid_setvar ${call.uuid} sidetone_taken yes`);
+  expect(taken).toBeGreaterThan(-1);
+  expect(pbx.apis.filter((api) => api.includes(call.uuid))[0]).toBe(pbx.apis[taken]);
+  expect(call.variables.get("sidetone_taken")).toBe("yes");
+});
+
 test("a protected passage masks every recording of the call, the PBX's own among them, and is noted for the next worker", async () => {
   const raw: RawRecording[] = [];
   const recordings = {
