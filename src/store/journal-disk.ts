@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { codeOf } from "../base/errors.ts";
 
 /** One file that is being written. */
@@ -42,6 +42,26 @@ async function unless<T>(code: string, work: Promise<T>): Promise<T | undefined>
   }
 }
 
+const READ_BYTES = 64 * 1024;
+
+/**
+ * In as few turns of the disk as can be, each of which is one of a busy loop, too: a caller waits. What `readFile` asks first (how long is
+ * it?) is found out by reading, and nobody waits for the closing.
+ */
+async function textOf(handle: FileHandle): Promise<string> {
+  try {
+    const pieces: Buffer[] = [];
+    for (let at = 0; ; ) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, at);
+      pieces.push(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+      if (bytesRead < READ_BYTES) return Buffer.concat(pieces).toString("utf8");
+    }
+  } finally {
+    handle.close().catch(() => {});
+  }
+}
+
 /** This machine's own. */
 export const realDisk: JournalDisk = {
   async makeFolder(dir) {
@@ -57,7 +77,10 @@ export const realDisk: JournalDisk = {
       }
     );
   },
-  read: (path) => unless("ENOENT", readFile(path, "utf8")),
+  read: async (path) => {
+    const handle = await unless("ENOENT", open(path, "r"));
+    return handle && (await textOf(handle));
+  },
   remove: (path) => rm(path, { force: true }),
   list: async (dir) => (await unless("ENOENT", readdir(dir))) ?? [],
   changedAt: async (path) => (await unless("ENOENT", stat(path)))?.mtimeMs,

@@ -7,6 +7,7 @@ import { silentLog } from "../../src/base/log.ts";
 import type { Claim, CourseEvent } from "../../src/call/journal.ts";
 import { realDisk } from "../../src/store/journal-disk.ts";
 import { JournalFolder, type JournalFolderOptions } from "../../src/store/journal-folder.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 
 const SECRET = "a secret of some length";
 const CALL = { engine: "asterisk", id: "1764000000.12", direction: "inbound", from: "+4930123", to: "200" } as const;
@@ -101,6 +102,37 @@ describe.each([
     if (claim.type === "mine") claim.writer.end();
     await expect.poll(() => readdir(dir)).toEqual([]);
   });
+});
+
+test("a disk that hangs is waited for while a caller bears the silence, and not longer", async () => {
+  await died();
+  const clock = new VirtualClock();
+  const never = new Promise<never>(() => {});
+  const claiming = worker({ clock, disk: { ...realDisk, read: () => never } }).claim(CALL);
+  let claim: Claim | undefined;
+  void claiming.then((found) => {
+    claim = found;
+  });
+  await clock.advance(390);
+  expect(claim).toBeUndefined();
+  await clock.advance(20);
+  expect(claim).toEqual({ type: "none" });
+});
+
+test("a worker that a busy machine keeps from running finds what the disk has answered meanwhile", async () => {
+  await died();
+  const claiming = worker().claim(CALL);
+  const untilMs = performance.now() + 450;
+  while (performance.now() < untilMs);
+  expect((await claiming).type).toBe("mine");
+});
+
+test("a long journal is read whole", async () => {
+  await died();
+  const text = "ä".repeat(99_999);
+  await writeFile(join(dir, "long.jsonl"), text);
+  expect(await realDisk.read(join(dir, "long.jsonl"))).toBe(text);
+  expect(await realDisk.read(join(dir, "none.jsonl"))).toBeUndefined();
 });
 
 test("a worker that was stopped and wakes up cannot spoil the journal of the one that has gone on", async () => {
