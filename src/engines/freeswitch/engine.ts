@@ -8,14 +8,15 @@ import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { EngineContext } from "../context.ts";
 import { isLoopback } from "../loopback.ts";
 import { fuseIn } from "./deadman.ts";
-import { EslClient } from "./esl/client.ts";
+import { EslClient, type EslClientOptions } from "./esl/client.ts";
 import type { EslConnection } from "./esl/connection.ts";
 import type { EslEvent } from "./esl/event.ts";
-import { EslServer, type OutboundCall } from "./esl/server.ts";
+import { EslServer, type EslServerOptions, type OutboundCall } from "./esl/server.ts";
 import { Fuses } from "./fuses.ts";
 import { LentCall, variablesOf } from "./lent-call.ts";
 import { createMedia } from "./media/media.ts";
-import { type Ask, type Media, type MediaCounts, noMediaCounts } from "./media/port.ts";
+import type { MediaOptions } from "./media/options.ts";
+import { type Ask, type Media, type MediaContext, type MediaCounts, noMediaCounts } from "./media/port.ts";
 import type { FreeswitchOptions } from "./options.ts";
 import { tellPolicy } from "./recording.ts";
 import { explainRefusedOffer, incomingFilters } from "./refused-offer.ts";
@@ -33,8 +34,25 @@ const TOLD = ["sidetone::transfer", "sidetone::override"];
 const SWEEP_MS = 10_000;
 const UNSET = "_undef_";
 
-export function createFreeswitch(options: FreeswitchOptions, context: EngineContext): Engine {
-  return new FreeswitchEngine(options, context);
+/** How the engine reaches its FreeSWITCH. Whoever walks through its states in virtual time brings others. */
+export interface Connections {
+  esl(options: EslClientOptions): EslClient;
+  server(options: EslServerOptions): Pick<EslServer, "listen" | "shut" | "close">;
+  media(options: MediaOptions, context: MediaContext): Media;
+}
+
+const overTheNetwork: Connections = {
+  esl: (options) => new EslClient(options),
+  server: (options) => new EslServer(options),
+  media: createMedia,
+};
+
+export function createFreeswitch(
+  options: FreeswitchOptions,
+  context: EngineContext,
+  connections: Connections = overTheNetwork,
+): Engine {
+  return new FreeswitchEngine(options, context, connections);
 }
 
 /** Calls that a FreeSWITCH's dialplan lends: it connects with each, is asked whether that is true, and hears over the same connection what comes next. */
@@ -46,7 +64,7 @@ class FreeswitchEngine implements Engine {
   readonly #metrics: Metrics | undefined;
   readonly #recordings: RecordingStore | undefined;
   readonly #esl: EslClient;
-  readonly #server: EslServer;
+  readonly #server: Pick<EslServer, "listen" | "shut" | "close">;
   readonly #media: Media;
   readonly #counts: MediaCounts = noMediaCounts();
   readonly #calls = new Map<string, LentCall>();
@@ -59,7 +77,7 @@ class FreeswitchEngine implements Engine {
   #portFault = "The port for lent calls is not open yet.";
   #draining = false;
 
-  constructor(options: FreeswitchOptions, context: EngineContext) {
+  constructor(options: FreeswitchOptions, context: EngineContext, connections: Connections) {
     const { clock, log, metrics, recordings, siblings } = context;
     this.#options = options;
     this.#context = context;
@@ -67,8 +85,8 @@ class FreeswitchEngine implements Engine {
     this.#log = log;
     this.#metrics = metrics;
     this.#recordings = recordings;
-    this.#media = createMedia(options.media, { clock, log, counts: this.#counts });
-    this.#esl = new EslClient({
+    this.#media = connections.media(options.media, { clock, log, counts: this.#counts });
+    this.#esl = connections.esl({
       access: options.esl,
       clock,
       log,
@@ -77,7 +95,7 @@ class FreeswitchEngine implements Engine {
     });
     const { host, port } = options.lend;
     const shared = siblings !== undefined;
-    this.#server = new EslServer({ host, port, shared, clock, log, onCall: (call) => this.#onCall(call) });
+    this.#server = connections.server({ host, port, shared, clock, log, onCall: (call) => this.#onCall(call) });
   }
 
   get health(): EngineHealth {

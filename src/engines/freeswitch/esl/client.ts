@@ -5,7 +5,7 @@ import { codeOf, isCancellation, messageOf, OutsideError } from "../../../base/e
 import type { Log } from "../../../base/log.ts";
 import { abortable, withDeadline } from "../../../base/signals.ts";
 import type { EngineHealth } from "../../../call/engine.ts";
-import { EslConnection } from "./connection.ts";
+import { EslConnection, type EslSocket } from "./connection.ts";
 import type { EslEvent } from "./event.ts";
 import type { EslMessage } from "./reader.ts";
 
@@ -27,12 +27,17 @@ export interface EslClientOptions {
   readonly backoff?: Backoff;
   /** Between tries of a password that was refused. */
   readonly refusedBackoff?: Backoff;
+  /** Default: over the network. */
+  readonly connect?: (access: EslAccess) => EslSocket;
 }
 
 const CONNECT_MS = 3000;
 const PING_MS = 5000;
 // Needs no permission, changes nothing, and is always answered.
 const PING = "nolog";
+
+const overTheNetwork = ({ host, port }: EslAccess): EslSocket =>
+  connect({ host, port, noDelay: true, keepAlive: true });
 
 /** The inbound side: logs in at FreeSWITCH, and comes back for ever. What was asked when the connection is lost is rejected. */
 export class EslClient {
@@ -112,7 +117,7 @@ export class EslClient {
 
   async #login(signal: AbortSignal): Promise<EslConnection> {
     const { access, clock, onEvent } = this.#options;
-    const socket = connect({ host: access.host, port: access.port, noDelay: true, keepAlive: true });
+    const socket = (this.#options.connect ?? overTheNetwork)(access);
     const asked = Promise.withResolvers<void>();
     const onNotice = ({ type, body }: EslMessage): void => {
       if (type === "auth/request") asked.resolve();

@@ -1,13 +1,26 @@
 import { randomUUID } from "node:crypto";
-import type { Socket } from "node:net";
 import type { Clock } from "../../../base/clock.ts";
 import { OutsideError } from "../../../base/errors.ts";
 import { withDeadline } from "../../../base/signals.ts";
 import { EslEvent } from "./event.ts";
 import { type EslMessage, EslReader } from "./reader.ts";
 
+/** What a connection needs of its socket. One of node:net is such a one. */
+export interface EslSocket {
+  readonly writable: boolean;
+  on(event: "data", listener: (data: Buffer) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "close", listener: () => void): unknown;
+  write(text: string): unknown;
+  end(text: string): unknown;
+  /** Until `uncork` what is written is kept, and leaves in one piece. */
+  cork(): void;
+  uncork(): void;
+  destroy(): unknown;
+}
+
 export interface EslConnectionOptions {
-  readonly socket: Socket;
+  readonly socket: EslSocket;
   readonly clock: Clock;
   /** In the tick in which it arrived. What it throws ends this connection. */
   readonly onEvent: (event: EslEvent) => void;
@@ -26,7 +39,7 @@ const MAX_PENDING = 2000;
  * that was given up keeps its place in the row. It never stops reading: whoever does is sent 100,000 events later.
  */
 export class EslConnection {
-  readonly #socket: Socket;
+  readonly #socket: EslSocket;
   readonly #clock: Clock;
   readonly #closed = new AbortController();
   readonly #pending: ((answer: EslMessage) => void)[] = [];

@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import type { Clock } from "../../../base/clock.ts";
 import { codeOf, messageOf, OutsideError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
-import { EslConnection } from "./connection.ts";
+import { EslConnection, type EslSocket } from "./connection.ts";
 import { decodedHead, type EslEvent } from "./event.ts";
 import type { EslMessage } from "./reader.ts";
 
@@ -42,12 +42,12 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export class EslServer {
   readonly #options: EslServerOptions;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Set<EslSocket>();
   #strangers = 0;
 
   constructor(options: EslServerOptions) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.accept(socket));
     this.#server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
     // A fault of the listening socket after it listens is the system's; calls that are up go on.
     this.#server.on("error", (error) => options.log.error({ err: error }, "the port for lent calls has a fault"));
@@ -82,12 +82,13 @@ export class EslServer {
   /** Shuts, and cuts what is up. */
   async close(): Promise<void> {
     this.shut();
-    const gone = [...this.#sockets].map((socket) => once(socket, "close"));
+    const gone = [...this.#sockets].map((socket) => new Promise<void>((resolve) => socket.on("close", resolve)));
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(gone);
   }
 
-  #accept(socket: Socket): void {
+  /** Somebody has connected. */
+  accept(socket: EslSocket): void {
     this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
     let listener: OutboundListener | undefined;
