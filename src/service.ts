@@ -57,6 +57,8 @@ export interface Service {
   outdatedBy(config: Config): string[];
   /** New calls go to the menu. Resolves when the running ones have ended, or after `seconds`. */
   drain(seconds: number): Promise<void>;
+  /** Resolves when a PBX can lend calls, or after a moment in which none was there. Never rejects. */
+  connected(): Promise<void>;
   /** Another worker had a call of this caller. */
   came(caller: string): void;
   /** Lets another process have the port, while calls are still up here. */
@@ -73,6 +75,9 @@ const WEBHOOK_CONNECT_MS = 5000;
 /** A disk that hangs keeps nobody from answering calls. */
 const RECORDS_READY_MS = 3000;
 const HEALTH_LOOK_MS = 500;
+/** A PBX that is there answers by then; a worker that starts does not wait longer for one that is not. */
+const CONNECTED_MS = 700;
+const CONNECTED_LOOK_MS = 20;
 /** What holds from the start of the process to its end. */
 const FIXED = [
   "engines",
@@ -186,6 +191,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
       stopTaking();
       await desk.whenIdle(seconds * 1000);
     },
+    connected: () => connectedOrLate(engines, clock),
     came: (caller) => callers.came(caller),
     releasePort: () => server.close(),
     close(reason) {
@@ -236,6 +242,12 @@ function readinessOf(engines: readonly Engine[], desk: Desk, opening: Opening): 
   const reasons = faults.map(({ name, health }) => `${name}: ${health.detail || health.state}`);
   if (desk.closing) reasons.push("The service is stopping: new calls go to the menu.");
   return { ready: !desk.closing && faults.length < engines.length, reasons: [...reasons, ...opening.sentences()] };
+}
+
+async function connectedOrLate(engines: readonly Engine[], clock: Clock): Promise<void> {
+  const deadlineMs = clock.now() + CONNECTED_MS;
+  while (clock.now() < deadlineMs && !engines.some(({ health }) => health.state === "connected"))
+    await clock.sleep(CONNECTED_LOOK_MS);
 }
 
 function watchHealth(engines: readonly Engine[], metrics: Metrics, clock: Clock) {

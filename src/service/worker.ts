@@ -98,6 +98,8 @@ class WorkerLife {
     this.#service = await this.#start(config, log, sink);
     // Kept for the worker that takes over when this one dies.
     flushCompileCache();
+    // Until then the others have its calls, and whoever it replaces stays.
+    await this.#service.connected();
     this.#lifeline.ready();
   }
 

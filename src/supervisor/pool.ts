@@ -299,12 +299,13 @@ export class Pool {
       this.#hopeless.resolve(end.failure.exitCode);
       return;
     }
+    const others = this.#slots.some(({ current }) => current?.ready);
     if (slot.vacant) {
       const good = end.wasReady && clock.now() - startedMs > GOOD_LIFE_MS;
-      const delayMs = slot.again(good, () => this.#fill(slot));
+      const delayMs = slot.again({ good, others }, () => this.#fill(slot));
       report(log, { ...end, worker: slot.index, delayMs });
     }
-    if (!this.#slots.some(({ current }) => current?.ready)) onLoss();
+    if (!others) onLoss();
   }
 
   /** One after the other; a new one that does not get ready ends it, and the old ones stay. */

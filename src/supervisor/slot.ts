@@ -3,8 +3,8 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Worker } from "./worker.ts";
 
 // The callers of a worker that died are on their way to the menu or to another worker: a new one, which needs a whole core for
-// a second, leaves them the processor for so long.
-const CALM_MS = 250;
+// a second, leaves them the processor for so long. Longer where there is another worker: it takes them over, and new calls as well.
+const CALM_MS = { alone: 250, others: 1000 };
 
 /** A place for one worker that takes calls: who has it, who is to have it next, and when it is filled again. */
 export class Slot {
@@ -62,13 +62,13 @@ export class Slot {
     else if (this.#current === worker) this.#current = undefined;
   }
 
-  /** Has it filled again: soon, because others will call; after ever longer pauses where one dies again and again. */
-  again(good: boolean, fill: () => void): number {
+  /** Has it filled again: soon, because others will call; after ever longer pauses where one dies again and again. `others`: somebody else takes calls meanwhile. */
+  again({ good, others }: { good: boolean; others: boolean }, fill: () => void): number {
     if (good) {
       this.#failures = 0;
       this.#backoff.reset();
     }
-    const delayMs = Math.max(CALM_MS, this.#failures === 0 ? 0 : this.#backoff.next());
+    const delayMs = Math.max(others ? CALM_MS.others : CALM_MS.alone, this.#failures === 0 ? 0 : this.#backoff.next());
     this.#failures++;
     this.#again = this.#clock.after(delayMs, () => {
       this.#again = undefined;

@@ -98,8 +98,9 @@ describe("several workers", () => {
     await house.clock.advance(20);
     expect(house.nth(2).siblings).toEqual([2]);
     expect(house.nth(2).gone).toBe(false);
+    await house.clock.advance(970);
     expect(house.started).toHaveLength(2);
-    await house.clock.advance(230);
+    await house.clock.advance(10);
     expect(house.started).toHaveLength(3);
     expect(house.losses).toBe(0);
     house.nth(3).ready();
