@@ -6,6 +6,8 @@ import { Pbx, PROMPT_HZ } from "./pbx.ts";
 
 const NUMBER = "4930555";
 const AGENT_HZ = 1_900;
+/** An offer stands for so long. */
+const DIAL_MS = 500;
 
 /** What happens to a call after it was offered, the first and the second time. */
 type Fate = "nobody takes it" | "its worker dies" | "refused" | `given back: ${string}`;
@@ -33,6 +35,13 @@ const WALKS: readonly Walk[] = [
     other: true,
     fates: ["its worker dies", "nobody takes it"],
   },
+  {
+    name: "it is taken late, and two workers die with it",
+    up: true,
+    other: true,
+    fates: ["nobody takes it", "its worker dies", "its worker dies"],
+  },
+  { name: "nobody takes it twice", up: true, other: true, fates: ["nobody takes it", "nobody takes it"] },
   { name: "the second worker gives it back", up: true, other: true, fates: ["its worker dies", "given back: menu"] },
 ];
 
@@ -48,7 +57,10 @@ async function modelled({ up, other, fates }: Walk): Promise<string[]> {
     await world.clock.advance(100);
     const { media } = call;
     if (!media) break;
-    if (fate === "nobody takes it") continue;
+    if (fate === "nobody takes it") {
+      await world.clock.advance(DIAL_MS);
+      continue;
+    }
     const next = fate === "refused" ? "menu" : fate.replace("given back: ", "");
     if (fate !== "its worker dies") call.variables.set("SIDETONE_NEXT", next);
     if (fate !== "refused") media.onUp();

@@ -165,6 +165,7 @@ export class CallChannel {
     });
     const late = this.#pbx.world.clock.sleep(Number(seconds) * 1000).then(() => "late" as const);
     const first = await this.#orGone(Promise.race([up, late, ended]));
+    this.variables.set("DIALSTATUS", first === "up" ? "ANSWER" : "NOANSWER");
     if (first === "up") await this.#orGone(ended);
     media.end();
     this.media = undefined;

@@ -45,7 +45,7 @@ const LIMIT = ["Dial($", "{SIDETONE_VIA},"].join("");
 
 function pbxFaults(mutations: ReadonlySet<Mutation>): PbxFaults {
   let text = SHIPPED;
-  if (mutations.has("no attempt limit")) text = text.replace("SIDETONE_ATTEMPT} >= 2", "SIDETONE_ATTEMPT} >= 9");
+  if (mutations.has("no attempt limit")) text = text.replace("SIDETONE_DIED} >= 2", "SIDETONE_DIED} >= 9");
   if (mutations.has("Dial without a limit")) text = text.replace(`${LIMIT}0.5,`, `${LIMIT}60,`);
   return { sharedMedia: mutations.has("two on one medium"), ...(text !== SHIPPED && { dialplan: new Dialplan(text) }) };
 }
