@@ -47,6 +47,37 @@ export async function withDeadline<T>(
   }
 }
 
+/** The beats in which somebody is waited for who must not be missed. */
+const BEAT_MS = 50;
+const LATEST = 2;
+
+/**
+ * The same where a caller waits and this process may be kept from running: `ms` are counted in beats of the loop, between any two of
+ * which everything that has come is heard. By the clock alone an answer that is there would be late. Twice as long at most.
+ */
+export async function withinBeats<T>(
+  run: () => Promise<T>,
+  { clock, ms, message, signal }: { clock: Clock; ms: number; message: string; signal?: AbortSignal },
+): Promise<T> {
+  signal?.throwIfAborted();
+  const late = new AbortController();
+  const startMs = clock.now();
+  let beats = 0;
+  const timer = clock.every(BEAT_MS, () => {
+    beats++;
+    const enough = beats * BEAT_MS >= ms || (beats > 1 && clock.now() - startMs >= LATEST * ms);
+    if (enough) late.abort(new OutsideError("timeout", message));
+  });
+  const onAbort = (): void => late.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await abortable(run(), late.signal);
+  } finally {
+    timer.cancel();
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
 /** Where several may wait for the same moment. */
 export class Gate {
   readonly #waiting = new Set<() => void>();

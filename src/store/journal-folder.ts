@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Clock, Timer } from "../base/clock.ts";
-import { messageOf, OutsideError } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { abortable, withDeadline } from "../base/signals.ts";
+import { withDeadline, withinBeats } from "../base/signals.ts";
 import { type CallJournal, type Claim, type CourseWriter, courseOf, type JournalledCall } from "../call/journal.ts";
 import { expireRegularly } from "./expiry.ts";
 import { type JournalDisk, realDisk } from "./journal-disk.ts";
@@ -22,13 +22,8 @@ export interface JournalFolderOptions {
   readonly onFailure: () => void;
 }
 
-/**
- * A caller waits for it in silence, 400 ms. Counted in beats of the loop: while a busy machine keeps this process from running, the disk
- * may have answered and not been heard. Not for ever, if each beat is late.
- */
-const CLAIM_BEATS = 8;
-const CLAIM_BEAT_MS = 50;
-const CLAIM_MOST_MS = 800;
+/** A caller waits for it in silence. */
+const CLAIM_MS = 400;
 const CLOSE_MS = 1000;
 const RETRY_MS = 1000;
 const LOG_EVERY_MS = 60_000;
@@ -109,22 +104,11 @@ export class JournalFolder implements CallJournal {
   /** What the disk does not say in time is not known. */
   async #inTime(ask: () => Promise<Claim>): Promise<Claim> {
     const { clock } = this.#options;
-    const late = new AbortController();
-    const startMs = clock.now();
-    let beats = 0;
-    const timer = clock.every(CLAIM_BEAT_MS, () => {
-      beats++;
-      // Between two beats it was listened to.
-      const enough = beats >= CLAIM_BEATS || (beats > 1 && clock.now() - startMs >= CLAIM_MOST_MS);
-      if (enough) late.abort(new OutsideError("timeout", "the journal did not answer"));
-    });
     try {
-      return await abortable(ask(), late.signal);
+      return await withinBeats(ask, { clock, ms: CLAIM_MS, message: "the journal did not answer" });
     } catch (error) {
       this.#failed(error);
       return { type: "none" };
-    } finally {
-      timer.cancel();
     }
   }
 

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { codeOf, isCancellation, messageOf, OutsideError } from "../../src/base/errors.ts";
-import { abortable, Gate, withDeadline } from "../../src/base/signals.ts";
+import { abortable, Gate, withDeadline, withinBeats } from "../../src/base/signals.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
 const listeners = (signal: AbortSignal) => getEventListeners(signal, "abort").length;
@@ -30,6 +30,68 @@ describe("waiting under a signal", () => {
     call.abort("normal");
     await expect(waiting).rejects.toBe("normal");
     late.reject(new Error("nobody listens any more"));
+  });
+});
+
+describe("a deadline in beats", () => {
+  const wanted = { ms: 400, message: "the journal did not answer" };
+
+  test("is the same where time passes as it should", async () => {
+    const clock = new VirtualClock();
+    const { signal } = new AbortController();
+    const asking = withinBeats(forever, { clock, ...wanted, signal }).catch((error: unknown) => error);
+    let over = false;
+    void asking.then(() => {
+      over = true;
+    });
+    await clock.advance(399);
+    expect(over).toBe(false);
+    await clock.advance(1);
+    expect(await asking).toMatchObject({ code: "timeout", message: wanted.message });
+    expect([clock.pending, listeners(signal)]).toEqual([0, 0]);
+    expect(await withinBeats(async () => "yes", { clock, ...wanted, signal })).toBe("yes");
+    expect([clock.pending, listeners(signal)]).toEqual([0, 0]);
+  });
+
+  /** A clock whose beats come when the test says so. */
+  function late() {
+    let nowMs = 0;
+    let beat = (): void => {};
+    const every = (_ms: number, run: () => void) => {
+      beat = run;
+      return { cancel() {} };
+    };
+    const clock = { ...new VirtualClock(), now: () => nowMs, every } as unknown as VirtualClock;
+    return {
+      clock,
+      beatAfter(ms: number): void {
+        nowMs += ms;
+        beat();
+      },
+    };
+  }
+
+  test("does not take the machine's slowness for nobody's answer", async () => {
+    const { clock, beatAfter } = late();
+    const answer = Promise.withResolvers<string>();
+    const asking = withinBeats(() => answer.promise, { clock, ...wanted });
+    beatAfter(1000);
+    answer.resolve("it was there all the time");
+    expect(await asking).toBe("it was there all the time");
+  });
+
+  test("is not waited for more than twice as long, however late the beats are", async () => {
+    const { clock, beatAfter } = late();
+    const asking = withinBeats(forever, { clock, ...wanted }).catch((error: unknown) => error);
+    for (const ms of [300, 300, 200]) beatAfter(ms);
+    expect(await asking).toMatchObject({ code: "timeout" });
+  });
+
+  test("is over with whoever waits", async () => {
+    const call = new AbortController();
+    const asking = withinBeats(forever, { clock: new VirtualClock(), ...wanted, signal: call.signal });
+    call.abort("hung up");
+    await expect(asking).rejects.toBe("hung up");
   });
 });
 

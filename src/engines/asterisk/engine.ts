@@ -2,7 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import { codeOf, isCancellation, messageOf, OutsideError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
-import { withDeadline } from "../../base/signals.ts";
+import { withDeadline, withinBeats } from "../../base/signals.ts";
 import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
 import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { Siblings } from "../../call/siblings.ts";
@@ -399,7 +399,7 @@ class AsteriskEngine implements Engine {
   async #whoCalls(call: string): Promise<Caller | undefined> {
     try {
       const message = "Asterisk did not say in time who calls.";
-      return await withDeadline(() => readCaller(this.#ari, call), { clock: this.#clock, ms: WHO_MS, message });
+      return await withinBeats(() => readCaller(this.#ari, call), { clock: this.#clock, ms: WHO_MS, message });
     } catch (error) {
       if (error instanceof AriError && error.status === 404) return undefined;
       this.#log.warn({ call, err: error }, "who calls could not be read");

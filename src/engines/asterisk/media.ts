@@ -4,7 +4,7 @@ import { type SampleRate, samplesPerFrame } from "../../audio/frame.ts";
 import { LineMedia } from "../../audio/line-media.ts";
 import type { Clock } from "../../base/clock.ts";
 import { OutsideError } from "../../base/errors.ts";
-import { withDeadline } from "../../base/signals.ts";
+import { withinBeats } from "../../base/signals.ts";
 import { parseJson } from "./ari.ts";
 import type { Line, LineCounts } from "./line.ts";
 import { SoundFrames } from "./sound-frames.ts";
@@ -19,7 +19,7 @@ export interface WebsocketMediaOptions {
   readonly signal: AbortSignal;
 }
 
-// The dialplan waits for half a second; what is later finds nobody.
+// The dialplan waits for half a second; what is later finds nobody. Once Asterisk has answered it waits as long as we do.
 const OPEN_MS = 450;
 const LEAD_MS = 100;
 // Of a reply at least 50 ms are there when more are sent. Silence is made forgotten by the first frame of a reply.
@@ -50,7 +50,7 @@ export async function openWebsocketMedia(options: WebsocketMediaOptions): Promis
   const line = new WebsocketLine(options);
   const message = `Asterisk did not start the media in ${OPEN_MS} ms.`;
   try {
-    await withDeadline(() => line.started, { clock: options.clock, ms: OPEN_MS, message, signal: options.signal });
+    await withinBeats(() => line.started, { clock: options.clock, ms: OPEN_MS, message, signal: options.signal });
   } catch (error) {
     line.abandon();
     throw error;
