@@ -70,6 +70,8 @@ export async function kills(stage: Stage, options: KillsOptions): Promise<Killed
   try {
     while (sum.kills < wanted && passed() < seconds && !signal.aborted) {
       const struck = await crowd.strike();
+      // With the signal all callers hang up: what became of them says nothing.
+      if (signal.aborted) break;
       for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += struck[key];
       resumedMs.push(...struck.resumedMs);
       menuMs.push(...struck.menuMs);
