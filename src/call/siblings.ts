@@ -9,6 +9,11 @@ export interface Siblings {
    * comes first. Every worker finds much the same order, because all know the same; where they differ, the PBX lets one have it.
    */
   turnFor(call: string): number;
+  /**
+   * What this worker has, measured by the others: `full`, while one of them is not; `more`, by two calls at least than the one that
+   * has least. For a PBX that offers a call to one of them alone, by chance.
+   */
+  readonly burden: "even" | "more" | "full";
   /** Just before this worker connects to what was offered. False: another one does. */
   claim(offer: string): Promise<boolean>;
 }

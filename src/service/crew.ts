@@ -19,6 +19,8 @@ export interface CrewOptions {
 
 /** A call that was offered this long ago shows in its worker's own count. */
 const ASSIGNED_MS = 300;
+/** One call more is chance, and no reason to send anybody on. */
+const UNEVEN = 2;
 
 /** All workers of this service, as the supervisor last told of them: what they have, and whose turn the next call is. */
 export class Crew implements Siblings {
@@ -60,6 +62,13 @@ export class Crew implements Siblings {
 
   claim(offer: string): Promise<boolean> {
     return this.#options.claim(offer);
+  }
+
+  get burden(): "even" | "more" | "full" {
+    const least = Math.min(...this.#others.flatMap(({ taking, calls }) => (taking ? [calls] : [])));
+    const [own, limit] = [this.#options.calls(), this.#options.callsPerWorker()];
+    if (own >= limit && least < limit) return "full";
+    return own >= least + UNEVEN ? "more" : "even";
   }
 
   turnFor(call: string): number {

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { type Log, silentLog } from "../../src/base/log.ts";
 import type { Engine } from "../../src/call/engine.ts";
 import type { RecordingStore } from "../../src/call/recording.ts";
+import type { Siblings } from "../../src/call/siblings.ts";
 import { createFreeswitch } from "../../src/engines/freeswitch/engine.ts";
 import { type FreeswitchOptions, freeswitchOptions } from "../../src/engines/freeswitch/options.ts";
 import { FakeFreeswitch } from "../fakes/freeswitch/fake-freeswitch.ts";
@@ -17,6 +18,7 @@ export interface EngineWishes {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly recordings?: RecordingStore;
+  readonly siblings?: Siblings;
 }
 
 /** The options that reach a fake, which lends its calls to them. */
@@ -28,8 +30,9 @@ export const optionsFor = (pbx: FakeFreeswitch, { mode = "auto", password }: Eng
   });
 
 export function engineFor(pbx: FakeFreeswitch, wishes: EngineWishes = {}): Engine {
-  const { clock = systemClock, log = silentLog, recordings } = wishes;
-  return createFreeswitch(optionsFor(pbx, wishes), { clock, log, ...(recordings ? { recordings } : {}) });
+  const { clock = systemClock, log = silentLog, recordings, siblings } = wishes;
+  const more = { ...(recordings && { recordings }), ...(siblings && { siblings }) };
+  return createFreeswitch(optionsFor(pbx, wishes), { clock, log, ...more });
 }
 
 /** The fake in the engine contract. */

@@ -82,6 +82,16 @@ describe("a call that all workers hear of", () => {
   });
 });
 
+test("whoever has two calls more than another one, or no room while another has, is asked for none that came by chance", () => {
+  const burdens = (calls: readonly number[], options = {}) => crews(calls, options).all.map(({ burden }) => burden);
+  expect(burdens([4, 5, 6])).toEqual(["even", "even", "more"]);
+  expect(burdens([4])).toEqual(["even"]);
+  expect(burdens([10, 9, 10], { callsPerWorker: 10 })).toEqual(["full", "even", "full"]);
+  expect(burdens([10, 10], { callsPerWorker: 10 })).toEqual(["even", "even"]);
+  // Whose calls are ending has room for nobody.
+  expect(burdens([6, 0], { taking: [true, false] })).toEqual(["even", "even"]);
+});
+
 test("the calls of all are what all have told, and this worker's own", () => {
   const { all, own } = crews([3, 4]);
   own[0] = 5;

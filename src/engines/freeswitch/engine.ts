@@ -180,6 +180,7 @@ class FreeswitchEngine implements Engine {
   /** Nobody is believed: FreeSWITCH itself is asked, over the connection that we opened, whether this call was lent with this ticket. */
   async #onCall(call: OutboundCall): Promise<void> {
     if (this.#draining) return refuse(call, "drain");
+    if (this.#passesOn(call)) return call.connection.leave();
     take(call);
     const ticket = variableIn(call.data, VARIABLE.ticket);
     const before = this.#calls.get(call.uuid);
@@ -204,6 +205,14 @@ class FreeswitchEngine implements Engine {
     } finally {
       if (this.#calls.get(call.uuid) === lent) this.#calls.delete(call.uuid);
     }
+  }
+
+  /** The kernel lets calls in by chance. Who has more to do leaves a new one to the dialplan, which offers it once more, while it may. */
+  #passesOn({ data }: OutboundCall): boolean {
+    const burden = this.#context.siblings?.burden ?? "even";
+    const untaken = variableIn(data, VARIABLE.untaken);
+    const first = variableIn(data, VARIABLE.attempt) === "1";
+    return first && ((untaken === "none" && burden !== "even") || (untaken === "once" && burden === "full"));
   }
 
   async #isLent(uuid: string, ticket: string): Promise<boolean> {

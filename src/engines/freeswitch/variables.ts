@@ -6,6 +6,8 @@ export const VARIABLE = {
   attempt: "sidetone_attempt",
   /** "no" until a worker is there for this `socket`: only such a one can die with the call. */
   taken: "sidetone_taken",
+  /** How often this attempt was offered, and nobody took it: none, once, twice. Twice is the last time. */
+  untaken: "sidetone_untaken",
   /** Where a call goes whose controller has hung: `<extension> XML <context>`. */
   deadman: "sidetone_deadman",
   agent: "sidetone_agent",

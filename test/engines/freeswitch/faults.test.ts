@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
+import type { Siblings } from "../../../src/call/siblings.ts";
 import { EventSocket } from "../../fakes/freeswitch/event-socket.ts";
 import type { FakeFreeswitch } from "../../fakes/freeswitch/fake-freeswitch.ts";
 import { ended, until } from "../asterisk/support.ts";
@@ -175,6 +176,35 @@ describe("two workers", () => {
     await lent;
     expect([leg.signal.aborted, desk.legs.length]).toEqual([false, 1]);
     await second.stop();
+  });
+});
+
+describe("a call that chance has brought to one of several workers", () => {
+  const beside = (burden: Siblings["burden"]): Siblings => ({
+    ...{ size: 2, othersTake: true, burden, turnFor: () => 0, claim: async () => true },
+  });
+
+  test.each([
+    { burden: "more", offers: 2 },
+    { burden: "full", offers: 3 },
+    { burden: "even", offers: 1 },
+  ] as const)("is taken at the offer it is: $burden, $offers", async ({ burden, offers }) => {
+    desk = openDesk(pbx, { siblings: beside(burden) });
+    await connected(desk);
+    const lent = desk.nextLeg();
+    const call = pbx.dial();
+    await lent;
+    expect(call.offers).toBe(offers);
+    expect(call.place).toBe("lent");
+  });
+
+  test("and whose worker has died is taken by whoever is there", async () => {
+    desk = openDesk(pbx, { siblings: beside("full") });
+    await connected(desk);
+    const lent = desk.nextLeg();
+    const call = pbx.dial({ variables: { sidetone_attempt: "2" } });
+    await lent;
+    expect(call.offers).toBe(1);
   });
 });
 

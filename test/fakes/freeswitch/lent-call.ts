@@ -41,6 +41,8 @@ export class LentCall implements Controlled {
   /** Where the call is: "lent", "parked" (a controller died and nothing resumes), "menu", a target, or "gone". */
   place = "";
   session: EventSocket | undefined;
+  /** How often `socket` was run for it. */
+  offers = 0;
   readonly #pbx: FakeFreeswitch;
   readonly #changes = new EventEmitter();
   readonly #ticking: { cancel(): void };
@@ -82,7 +84,12 @@ export class LentCall implements Controlled {
     ] as const)
       if (!this.variables.has(name)) this.variables.set(name, value);
     this.#pbx.schedule(this.uuid, 2, () => this.transfer("menu"));
-    await this.#lend();
+    for (const untaken of ["none", "once", "twice"]) {
+      this.offers++;
+      this.variables.set("sidetone_taken", "no").set("sidetone_untaken", untaken);
+      await this.#lend();
+      if (this.variables.get("sidetone_taken") !== "no" || this.variables.has("sidetone_next")) break;
+    }
     if (this.place !== "lent") return;
     this.variables.delete("socket_resume");
     this.variables.delete("sidetone_ticket");
