@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import WebSocket from "ws";
-import { ModelPbx } from "../model/pbx.ts";
+import { ModelAsterisk } from "../model/asterisk/pbx.ts";
 import { World } from "../model/world.ts";
 import { Pbx, PROMPT_HZ } from "./pbx.ts";
 
@@ -48,7 +48,7 @@ const WALKS: readonly Walk[] = [
 /** The same in the model, whose dialplan is the shipped file. */
 async function modelled({ up, other, fates }: Walk): Promise<string[]> {
   const world = new World(1);
-  const pbx = new ModelPbx(world);
+  const pbx = new ModelAsterisk(world);
   if (up) pbx.globals.set("SIDETONE_BEAT", String(Math.floor(world.clock.wall() / 1000)));
   if (other) pbx.present.add("other");
   const call = pbx.call(NUMBER);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
+import { whileLent } from "../../src/engines/freeswitch/deadman.ts";
 import type { SipPeer } from "../asterisk/sip-peer.ts";
 import { Pbx, PHONE_HZ, PROMPT_HZ, type Worker } from "./pbx.ts";
 
@@ -164,6 +165,18 @@ describe("a lent call", () => {
     const atMs = await caller.hears(PHONE_HZ.sales);
     worker.child.kill("SIGKILL");
     await caller.hears(PHONE_HZ.sales, atMs + 1_000);
+    expect(caller.timesHeard(PROMPT_HZ.menu)).toBe(0);
+  });
+
+  test("is not pulled away from a human by an order for its timer that was on its way for too long", async () => {
+    const { caller, worker, uuid } = await lentCall();
+    const ticket = await variable(uuid, "sidetone_ticket");
+    const light = whileLent({ uuid, ticket }, "sched_transfer +2", " sidetone-hung XML sidetone");
+    expect(await pbx.freeswitch.cli(light)).toMatch(/^\+OK/);
+    worker.child.stdin?.write("back support\n");
+    const atMs = await caller.hears(PHONE_HZ.support);
+    expect(await pbx.freeswitch.cli(light)).toMatch(/^-ERR/);
+    await caller.hears(PHONE_HZ.support, atMs + 3_000);
     expect(caller.timesHeard(PROMPT_HZ.menu)).toBe(0);
   });
 

@@ -2,8 +2,6 @@ import { silentLog } from "../../src/base/log.ts";
 import { createMetrics } from "../../src/base/metrics.ts";
 import type { Cdr, CdrStore } from "../../src/call/cdr.ts";
 import type { MemoryStore } from "../../src/call/memory.ts";
-import { createAsterisk } from "../../src/engines/asterisk/engine.ts";
-import { asteriskOptions } from "../../src/engines/asterisk/options.ts";
 import { createLiveCalls } from "../../src/server/live.ts";
 import { Desk } from "../../src/service/desk.ts";
 import type { Generation } from "../../src/service/generation.ts";
@@ -11,16 +9,15 @@ import type { Database } from "../../src/store/database.ts";
 import { JournalFolder } from "../../src/store/journal-folder.ts";
 import { RecordBook } from "../../src/store/record-book.ts";
 import { Lifeline } from "../../src/supervisor/lifeline.ts";
-import { type Links, linksOf } from "./connections.ts";
 import { diskOf, type SharedDisk } from "./disk.ts";
-import type { ModelPbx } from "./pbx.ts";
+import type { Attached, Pbx } from "./pbx.ts";
 import { type Stage, talkerOn } from "./talk.ts";
 import { Process, type World } from "./world.ts";
 
 /** What the processes of one machine share. */
 export interface Machine {
   readonly world: World;
-  readonly pbx: ModelPbx;
+  readonly pbx: Pbx;
   readonly disk: SharedDisk;
   readonly database: Database;
   readonly dir: string;
@@ -38,9 +35,12 @@ export type Mutation =
   | "records lose their owner"
   | "no attempt limit"
   | "Dial without a limit"
-  | "tools do not wait for the journal";
+  | "tools do not wait for the journal"
+  | "no dead-man's timer"
+  | "the timer stays armed"
+  | "socket_resume stays on"
+  | "an untaken offer is a death";
 
-const OPTIONS = asteriskOptions.parse({ ari: { password: "x" }, ami: { password: "x" }, presence: true });
 const metrics = createMetrics();
 export const HEARTBEAT_MS = 200;
 
@@ -60,7 +60,7 @@ const generation = {
 export class Worker {
   readonly process: Process;
   readonly desk: Desk;
-  readonly links: Links;
+  readonly attached: Attached;
   /** Hears what the worker tells its supervisor. */
   onMessage: () => void = () => {};
   readonly #drain: () => void;
@@ -71,12 +71,12 @@ export class Worker {
     this.process = process;
     machine.processes.set(name, process);
     const { clock } = process;
-    this.links = linksOf(world, pbx, process);
+    this.attached = pbx.attach(process);
+    const { engine, channelOf: mediaOf } = this.attached;
     const journal = new JournalFolder({
       ...{ dir: "journal", fsync: "never", secret: undefined, clock, log: silentLog, onFailure() {} },
       disk: diskOf(world, disk, process),
     });
-    const mediaOf = this.links.channelOf;
     this.desk = new Desk({
       ...{ clock, log: silentLog, metrics, live: createLiveCalls({ clock }) },
       store: storeOf(machine, process),
@@ -88,7 +88,6 @@ export class Worker {
       generation: () => generation,
       talk: talkerOn(world, { stage, process, mediaOf, hasty: mutations.has("tools do not wait for the journal") }),
     });
-    const engine = createAsterisk(OPTIONS, { clock, log: silentLog }, this.links.connections);
     const abort = new AbortController();
     void engine.run((leg) => this.desk.onLeg(leg, engine.name), abort.signal);
     this.#drain = () => {

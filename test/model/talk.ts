@@ -6,7 +6,6 @@ import { CourseTeller } from "../../src/conversation/course.ts";
 import { History } from "../../src/conversation/history.ts";
 import type { ToolRequest } from "../../src/conversation/providers.ts";
 import { takeUp } from "../../src/conversation/taking-up.ts";
-import type { MediaChannel } from "./pbx.ts";
 import type { Process, World } from "./world.ts";
 
 type Talk = typeof converse;
@@ -14,7 +13,7 @@ type Talk = typeof converse;
 /** One agent that has a call. */
 export interface Talking {
   readonly process: Process;
-  readonly media: MediaChannel | undefined;
+  readonly media: object | undefined;
   readonly sinceMs: number;
 }
 
@@ -35,7 +34,7 @@ const BOOKING: ToolRequest = { id: "t1", name: "book", input: {} };
 interface TalkerParts {
   readonly stage: Stage;
   readonly process: Process;
-  readonly mediaOf: (media: unknown) => MediaChannel | undefined;
+  readonly mediaOf: (media: unknown) => object | undefined;
   /** It does things before the journal has them. */
   readonly hasty: boolean;
 }

@@ -12,20 +12,22 @@ import type { Walked } from "./walker.ts";
 const HELP = `npm run soak -- [--runs 1000000] [--first 1] [--threads 2] [--kills 1000] [--callers 6] [--workers 3] [--at-once 1]
                     [--minutes 600] [--engine asterisk|freeswitch|both] [--json]
 
-Runs the model of a lent call (docs/decisions/0050), and kills workers under callers who listen to them: on a real Asterisk,
+Runs the model of a lent call (docs/decisions/0050) by either engine, and kills workers under callers who listen to them: on a real Asterisk,
 and on the FreeSWITCH that ${PREFIX_VARIABLE} names. A kill is one SIGKILL of one worker; each costs several calls their agent.
 The next one follows when everybody has an agent again, and one worker more is up than will die.
-  --runs, --kills   so many; 0 leaves the part out. With both engines each has half of the kills
+  --runs, --kills   so many; 0 leaves the part out. With both engines each has half of them
   --first           the first seed
   --callers         so many calls are up at every kill
   --at-once         so many of the workers die in the same moment; fewer than there are
   --minutes         of the kills on each engine, at most; fewer kills are then no fault
-  --engine          default: Asterisk, and FreeSWITCH where it is named
+  --engine          default: both for the runs, which need neither; for the kills Asterisk, and FreeSWITCH where it is named
 Ctrl-C ends it in order, and says what was seen so far. Exit status: 0 everything held, 1 something did not, 2 wrong usage,
 130 ended by Ctrl-C before it was done.
 `;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const ENGINES = ["asterisk", "freeswitch"] as const;
 
 class UsageError extends Error {}
 
@@ -36,7 +38,7 @@ function optionsOf(args: readonly string[]) {
     options: {
       ...{ runs: string("1000000"), first: string("1"), threads: string("2"), minutes: string("600") },
       ...{ kills: string("1000"), callers: string("6"), workers: string("3"), "at-once": string("1") },
-      engine: string(process.env[PREFIX_VARIABLE] ? "both" : "asterisk"),
+      engine: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -48,13 +50,15 @@ function optionsOf(args: readonly string[]) {
   };
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new UsageError("--minutes is a number above 0");
-  if (!/^(asterisk|freeswitch|both)$/.test(values.engine))
+  if (values.engine !== undefined && !/^(asterisk|freeswitch|both)$/.test(values.engine))
     throw new UsageError("--engine is asterisk, freeswitch or both");
+  const enginesOf = (engine: string) => ENGINES.filter((one) => [one, "both"].includes(engine));
   const options = {
     ...{ runs: whole("runs", 0), first: whole("first", 0), threads: whole("threads", 1), minutes },
     ...{ kills: whole("kills", 0), callers: whole("callers", 1), workers: whole("workers", 2) },
     ...{ atOnce: whole("at-once", 1), json: values.json, help: values.help },
-    engines: (["asterisk", "freeswitch"] as const).filter((engine) => [engine, "both"].includes(values.engine)),
+    walked: enginesOf(values.engine ?? "both"),
+    engines: enginesOf(values.engine ?? (process.env[PREFIX_VARIABLE] ? "both" : "asterisk")),
   };
   if (options.atOnce >= options.workers) throw new UsageError("--at-once is less than --workers: one has to go on");
   return options;
@@ -86,27 +90,33 @@ const killsLine = (engine: string, killed: Killed): string =>
     ...killed.recordFaults.slice(0, 10),
   ].join("\n  ");
 
-function tell(walked: Walked | undefined, killed: ReadonlyMap<string, Killed>): void {
-  for (const story of walked?.failed ?? []) say(story);
-  if (walked)
+function tell(walks: ReadonlyMap<string, Walked>, killed: ReadonlyMap<string, Killed>): void {
+  for (const { failed } of walks.values()) for (const story of failed) say(story);
+  for (const [engine, walked] of walks)
     say(
-      `model: ${walked.runs} runs, ${walked.calls} calls, ${walked.faults} faults, ${walked.resumed} resumed, ${walked.failed.length} failed; longest silence ${Math.round(walked.longestSilenceMs)} ms`,
+      `model of ${engine}: ${walked.runs} runs, ${walked.calls} calls, ${walked.faults} faults, ${walked.resumed} resumed, ${walked.failed.length} failed; longest silence ${Math.round(walked.longestSilenceMs)} ms`,
     );
   for (const [engine, one] of killed) say(killsLine(engine, one));
 }
 
 async function soak(options: Options, signal: AbortSignal): Promise<boolean> {
-  const { runs, first, threads } = options;
-  const walked = runs > 0 ? await model({ runs, first, threads, say, signal }) : undefined;
+  const { first, threads, walked } = options;
+  const walks = new Map<string, Walked>();
+  const runs = Math.ceil(options.runs / walked.length);
+  for (const engine of options.runs > 0 ? walked : [])
+    if (!signal.aborted) walks.set(engine, await model({ engine, runs, first, threads, say, signal }));
   const killed = new Map<string, Killed>();
   if (options.kills > 0)
     for (const engine of options.engines)
       if (!signal.aborted) killed.set(engine, await killsOn(engine, options, signal));
-  tell(walked, killed);
-  const ok = (walked?.failed.length ?? 0) === 0 && [...killed.values()].every((one) => one.ok);
-  const counted = walked && { ...walked, failed: walked.failed.length };
-  if (options.json)
-    process.stdout.write(`${JSON.stringify({ ok, model: counted, kills: Object.fromEntries(killed) })}\n`);
+  tell(walks, killed);
+  const held = [...walks.values()].every(({ failed }) => failed.length === 0);
+  const ok = held && [...killed.values()].every((one) => one.ok);
+  const counted = [...walks].map(([engine, one]) => [engine, { ...one, failed: one.failed.length }] as const);
+  if (options.json) {
+    const seen = { ok, model: Object.fromEntries(counted), kills: Object.fromEntries(killed) };
+    process.stdout.write(`${JSON.stringify(seen)}\n`);
+  }
   say(ok ? "everything held" : "SOMETHING DID NOT HOLD");
   return ok;
 }

@@ -1,7 +1,9 @@
 import { Worker } from "node:worker_threads";
+import type { EngineName } from "../model/run.ts";
 import type { Walked } from "./walker.ts";
 
 export interface ModelOptions {
+  readonly engine: EngineName;
   readonly first: number;
   readonly runs: number;
   readonly threads: number;
@@ -10,7 +12,7 @@ export interface ModelOptions {
 }
 
 /** Many walks of the model of a lent call. The seeds are shared out evenly; each thread walks alone. */
-export async function model({ first, runs, threads, say, signal }: ModelOptions): Promise<Walked> {
+export async function model({ engine, first, runs, threads, say, signal }: ModelOptions): Promise<Walked> {
   const each = Math.ceil(runs / threads);
   const done = new Map<number, number>();
   let toldAt = 0;
@@ -19,10 +21,10 @@ export async function model({ first, runs, threads, say, signal }: ModelOptions)
     const sum = [...done.values()].reduce((all, one) => all + one, 0);
     if (sum - toldAt < runs / 100) return;
     toldAt = sum;
-    say(`model: ${sum} of ${runs} runs`);
+    say(`model of ${engine}: ${sum} of ${runs} runs`);
   };
   const parts = Array.from({ length: threads }, (_, thread) => {
-    const seeds = { first: first + thread * each, runs: Math.max(0, Math.min(each, runs - thread * each)) };
+    const seeds = { engine, first: first + thread * each, runs: Math.max(0, Math.min(each, runs - thread * each)) };
     return walkApart(seeds, { signal, onDone: (sum) => onDone(thread, sum) });
   });
   const all = await Promise.all(parts);
@@ -38,7 +40,7 @@ export async function model({ first, runs, threads, say, signal }: ModelOptions)
 }
 
 function walkApart(
-  seeds: { first: number; runs: number },
+  seeds: { engine: EngineName; first: number; runs: number },
   { signal, onDone }: { signal: AbortSignal; onDone: (sum: number) => void },
 ): Promise<Walked> {
   const worker = new Worker(new URL("walker.ts", import.meta.url), { workerData: seeds });

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
+import type { EngineName } from "../model/run.ts";
 import { story, walk } from "../model/walks.ts";
 
 export interface Walked {
@@ -11,10 +12,11 @@ export interface Walked {
   readonly failed: readonly string[];
 }
 
-const { first, runs } = workerData as { first: number; runs: number };
+const { engine, first, runs } = workerData as { engine: EngineName; first: number; runs: number };
 const stop = new AbortController();
 parentPort?.once("message", () => stop.abort());
 const { failed, ...sum } = await walk({
+  engine,
   first,
   runs,
   signal: stop.signal,

@@ -1,9 +1,12 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { EslConnection } from "./esl/connection.ts";
 import type { EslEvent } from "./esl/event.ts";
+import { isPlainName, VARIABLE } from "./variables.ts";
 
 export interface DeadmanOptions {
   readonly uuid: string;
+  /** Of this lending; empty: the dialplan gives none. */
+  readonly ticket: string;
   /** `<extension> XML <context>`. */
   readonly place: string;
   readonly connection: EslConnection;
@@ -34,6 +37,16 @@ export function fuseIn(event: EslEvent, wallMs: number): { id: string; uuid: str
   if (Number(event.get("Task-Runtime")) * 1000 - wallMs > (FUSE_S + 2) * 1000) return undefined;
   const id = event.get("Task-ID");
   return /^\d+$/.test(id) ? { id, uuid: event.get("Task-Group") } : undefined;
+}
+
+/**
+ * A command for a call that FreeSWITCH obeys only as long as the call is lent with this ticket. One that was on its way for long,
+ * on a bad line, would light a fuse on a caller who is in the menu or with a human by then, and pull him away from there.
+ */
+export function whileLent({ uuid, ticket }: { uuid: string; ticket: string }, before: string, after = ""): string {
+  if (!isPlainName(ticket)) return `${before} ${uuid}${after}`;
+  const whose = `\${cond(t\${variable_${VARIABLE.ticket}} == t${ticket} ? ${uuid} : none)}`;
+  return `expand uuid:${uuid} ${before} ${whose}${after}`;
 }
 
 /**
@@ -69,7 +82,7 @@ export class Deadman {
     this.#nameless = Math.max(0, this.#nameless - 1);
     if (this.#stopped) {
       this.#putOut(id);
-      for (const tell of [...this.#settled]) tell();
+      if (this.#nameless === 0) for (const tell of [...this.#settled]) tell();
       return;
     }
     const older = [...this.#fuses];
@@ -101,13 +114,13 @@ export class Deadman {
   }
 
   #renew(): void {
-    const { uuid, place, connection } = this.#options;
-    const light = `api sched_transfer +${FUSE_S} ${uuid} ${place}`;
+    const { place, connection } = this.#options;
+    const light = `api ${whileLent(this.#options, `sched_transfer +${FUSE_S}`, ` ${place}`)}`;
     // The dialplan's own fuse was never told of: the call's tasks are all deleted, in one piece with the new one.
     const blind = !this.#renewed && this.#fuses.size === 0;
     this.#renewed = true;
     this.#nameless = Math.min(this.#nameless + 1, MAX_NAMELESS);
-    const commands = blind ? [`api sched_del ${uuid}`, light] : [light];
+    const commands = blind ? [`api ${whileLent(this.#options, "sched_del")}`, light] : [light];
     // A connection that is gone has taken the call back to the dialplan.
     connection.together(commands).catch(() => {});
   }

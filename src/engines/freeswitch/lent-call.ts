@@ -58,7 +58,9 @@ export class LentCall {
     });
     const api = (command: string): Promise<string> => this.#channel.api(command);
     const place = variableIn(data, VARIABLE.deadman);
-    if (isPlace(place)) this.#deadman = new Deadman({ uuid, place, connection: call.connection, clock, known: fuses });
+    const { ticket } = this;
+    const { connection } = call;
+    if (isPlace(place)) this.#deadman = new Deadman({ uuid, ticket, place, connection, clock, known: fuses });
     this.#leg = new FreeswitchLeg({
       id: uuid,
       caller,

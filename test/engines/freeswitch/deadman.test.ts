@@ -6,16 +6,18 @@ import { Fuses } from "../../../src/engines/freeswitch/fuses.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const UUID = "765c6c2b-4c42-4602-9618-ae5723fbae6e";
-const LIGHT = `api sched_transfer +2 ${UUID} sidetone-hung XML sidetone`;
+const TICKET = "5d3a1f0c-0000-4000-8000-000000000001";
+const LENT = `\${cond(t\${variable_sidetone_ticket} == t${TICKET} ? ${UUID} : none)}`;
+const LIGHT = `api expand uuid:${UUID} sched_transfer +2 ${LENT} sidetone-hung XML sidetone`;
 
-function create(known: Iterable<string> = ["1"]) {
+function create(known: Iterable<string> = ["1"], ticket = TICKET) {
   const clock = new VirtualClock();
   const said: string[] = [];
   const connection = {
     together: async (lines: readonly string[]) => void said.push(lines.join(" + ")),
     command: async (line: string) => void said.push(line),
   } as unknown as EslConnection;
-  const deadman = new Deadman({ uuid: UUID, place: "sidetone-hung XML sidetone", connection, clock, known });
+  const deadman = new Deadman({ uuid: UUID, ticket, place: "sidetone-hung XML sidetone", connection, clock, known });
   return { clock, said, deadman };
 }
 
@@ -58,7 +60,7 @@ test("the dialplan's own timer, which is old in whole seconds, is renewed long b
 test("where the dialplan's own timer was never told of, all of the call's go in one piece with the new one, once", async () => {
   const { clock, said } = create([]);
   await clock.advance(500);
-  expect(said).toEqual([`api sched_del ${UUID} + ${LIGHT}`]);
+  expect(said).toEqual([`api expand uuid:${UUID} sched_del ${LENT} + ${LIGHT}`]);
   await clock.advance(500);
   expect(said[1]).toBe(LIGHT);
 });
@@ -76,6 +78,29 @@ test("one that was lit a moment before the end is waited for, and put out when i
   deadman.lit("2");
   await clock.advance(0);
   expect([settled, said.at(-1)]).toEqual([true, "api sched_del 2"]);
+});
+
+test("on a line that was stuck several are lit at once, and each of them is waited for", async () => {
+  const { clock, said, deadman } = create();
+  await clock.advance(1500);
+  deadman.stop();
+  let settled = false;
+  void deadman.settled().then(() => {
+    settled = true;
+  });
+  deadman.lit("2");
+  deadman.lit("3");
+  await clock.advance(0);
+  expect(settled).toBe(false);
+  deadman.lit("4");
+  await clock.advance(0);
+  expect([settled, said.slice(-3)]).toEqual([true, ["api sched_del 2", "api sched_del 3", "api sched_del 4"]]);
+});
+
+test.each(["", "x y", "a\nb"])("a dialplan without a ticket has its timer all the same: %j", async (ticket) => {
+  const { clock, said } = create(["1"], ticket);
+  await clock.advance(150);
+  expect(said).toEqual([`api sched_transfer +2 ${UUID} sidetone-hung XML sidetone`]);
 });
 
 test("other people's timers are none of it: their hang-ups, their transfers in an hour", () => {

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { Socket } from "node:net";
 
 /** What a session of the Event Socket can ask of its FreeSWITCH. */
 export interface Switchboard {
@@ -27,6 +26,18 @@ export interface FakeEvent {
 // switch_url_encode leaves these alone, and encodes the rest.
 const encode = (text: string): string => encodeURIComponent(text).replace(/%2C/g, ",").replace(/%2F/g, "/");
 
+/** What it needs of its connection. */
+export interface Line {
+  readonly destroyed: boolean;
+  readonly writable: boolean;
+  on(event: "data", listener: (data: Buffer) => void): unknown;
+  on(event: "error" | "close", listener: () => void): unknown;
+  setNoDelay(on: boolean): unknown;
+  write(text: string): unknown;
+  end(text: string): unknown;
+  destroy(): unknown;
+}
+
 const GOODBYE = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n";
 
 /**
@@ -40,7 +51,7 @@ export class EventSocket {
   lingers = false;
   /** Answers nothing any more, as a FreeSWITCH that was stopped. */
   wedged = false;
-  readonly #socket: Socket;
+  readonly #socket: Line;
   readonly #board: Switchboard;
   readonly #call: Controlled | undefined;
   readonly #wanted = new Set<string>();
@@ -49,7 +60,7 @@ export class EventSocket {
   #authed: boolean;
   #rest = "";
 
-  constructor(socket: Socket, { board, call }: { board: Switchboard; call?: Controlled }) {
+  constructor(socket: Line, { board, call }: { board: Switchboard; call?: Controlled }) {
     this.#socket = socket;
     this.#board = board;
     this.#call = call;

@@ -136,11 +136,25 @@ export class FakeFreeswitch {
         return JSON.stringify({ row_count: this.calls.length, rows: this.calls.map(({ uuid }) => ({ uuid })) });
       case "sched_del":
         return this.scheduler.remove(first) > 0 ? `+OK Deleted: ${first}\n` : "-ERR No such task\n";
+      case "expand":
+        return this.#expand(first, text);
       case "sched_transfer":
         return this.#scheduleTransfer(first, rest);
       default:
         return this.#channelApi(verb, first, text);
     }
+  }
+
+  /** "uuid:<uuid> command", with variables of that channel and `cond` in it, as far as Sidetone uses them. */
+  #expand(first: string, text: string): string {
+    const call = this.#calls.get(first.replace(/^uuid:/, ""));
+    return this.api(
+      text
+        .replaceAll(/\$\{variable_(\w+)\}/g, (_, name: string) => call?.variables.get(name) ?? "")
+        .replaceAll(/\$\{cond\((\S+) == (\S+) \? (\S+) : (\S+)\)\}/g, (_, one, other, yes, no) =>
+          one === other ? yes : no,
+        ),
+    );
   }
 
   #scheduleTransfer(when: string, [uuid = "", extension = ""]: readonly string[]): string {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { packageFolder } from "../../src/base/package.ts";
+import { packageFolder } from "../../../src/base/package.ts";
 import { evaluated } from "./expression.ts";
 
 /** One line of a dialplan. */

@@ -1,20 +1,23 @@
-import { LineMedia } from "../../src/audio/line-media.ts";
-import { OutsideError } from "../../src/base/errors.ts";
-import { withDeadline } from "../../src/base/signals.ts";
-import { type AriClientOptions, AriError, type Query } from "../../src/engines/asterisk/ari.ts";
-import type { Connections } from "../../src/engines/asterisk/engine.ts";
-import type { Line } from "../../src/engines/asterisk/line.ts";
-import type { CallChannel, MediaChannel, ModelEvent, ModelPbx } from "./pbx.ts";
-import { type Process, Wire, type World } from "./world.ts";
+import { LineMedia } from "../../../src/audio/line-media.ts";
+import { OutsideError } from "../../../src/base/errors.ts";
+import { silentLog } from "../../../src/base/log.ts";
+import { withDeadline } from "../../../src/base/signals.ts";
+import { type AriClientOptions, AriError, type Query } from "../../../src/engines/asterisk/ari.ts";
+import { type Connections, createAsterisk } from "../../../src/engines/asterisk/engine.ts";
+import type { Line } from "../../../src/engines/asterisk/line.ts";
+import { asteriskOptions } from "../../../src/engines/asterisk/options.ts";
+import type { Attached } from "../pbx.ts";
+import { type Process, TEARDOWN_MS, Wire, type World } from "../world.ts";
+import type { AsteriskCall, MediaChannel, ModelAsterisk, ModelEvent } from "./pbx.ts";
 
 const REQUEST_MS = 2000;
 const OPEN_MS = 450;
 const LATE_MS = 6;
-/** The kernel takes a dead process apart. */
-const TEARDOWN_MS = 35;
 const NO_SOUND = { send() {}, flush() {} };
 
-export interface Links {
+const OPTIONS = asteriskOptions.parse({ ari: { password: "x" }, ami: { password: "x" }, presence: true });
+
+interface Links {
   readonly connections: Connections;
   /** For so long nothing passes between this worker and ARI, or the manager interface. */
   hold(what: "ari" | "ami", ms: number): void;
@@ -24,8 +27,23 @@ export interface Links {
   channelOf(media: unknown): MediaChannel | undefined;
 }
 
+/** The product's engine, at the modelled Asterisk. */
+export function attached(pbx: ModelAsterisk, process: Process): Attached {
+  const links = linksOf(pbx.world, pbx, process);
+  const failing: readonly ((hang: () => number) => void)[] = [
+    () => links.cutAri(),
+    (hang) => links.hold("ari", hang()),
+    (hang) => links.hold("ami", hang()),
+  ];
+  return {
+    engine: createAsterisk(OPTIONS, { clock: process.clock, log: silentLog }, links.connections),
+    channelOf: links.channelOf,
+    fail: (which, hang) => failing[which]?.(hang),
+  };
+}
+
 /** How one worker reaches the modelled PBX: what the engine's own clients promise, with messages that take their time. */
-export function linksOf(world: World, pbx: ModelPbx, process: Process): Links {
+function linksOf(world: World, pbx: ModelAsterisk, process: Process): Links {
   const wires = { toAri: wire(), fromAri: wire(), toAmi: wire(), fromAmi: wire() };
   const channels = new WeakMap<object, MediaChannel>();
   let cutAri = (): void => {};
@@ -102,11 +120,11 @@ class ModelAri {
   readonly malformed = 0;
   connected = false;
   readonly #world: World;
-  readonly #pbx: ModelPbx;
+  readonly #pbx: ModelAsterisk;
   readonly #parts: AriParts;
   #connection = new AbortController();
 
-  constructor(world: World, pbx: ModelPbx, parts: AriParts) {
+  constructor(world: World, pbx: ModelAsterisk, parts: AriParts) {
     this.#world = world;
     this.#pbx = pbx;
     this.#parts = parts;
@@ -187,7 +205,7 @@ class ModelAri {
   }
 }
 
-function answer(pbx: ModelPbx, { method, path, query }: { method: string; path: string; query: Query }): unknown {
+function answer(pbx: ModelAsterisk, { method, path, query }: { method: string; path: string; query: Query }): unknown {
   const [room, id = "", what = ""] = path.split("/");
   if (room === "asterisk") {
     if (id === "info") return { system: { version: "22.10.1" } };
@@ -213,15 +231,15 @@ function answer(pbx: ModelPbx, { method, path, query }: { method: string; path: 
   return { value: call?.variables.get(name) ?? "" };
 }
 
-const callOf = (pbx: ModelPbx, media: MediaChannel | undefined): CallChannel | undefined =>
+const callOf = (pbx: ModelAsterisk, media: MediaChannel | undefined): AsteriskCall | undefined =>
   [...pbx.calls.values()].find((call) => call.media === media);
 
-const callObject = (call: CallChannel): object => ({
+const callObject = (call: AsteriskCall): object => ({
   ...{ id: call.id, name: "PJSIP/trunk-1", state: "Up", caller: { name: "", number: "100" }, language: "en" },
   dialplan: { context: "sidetone-in", exten: "3000", app_data: call.appData },
 });
 
-const channelsOf = (pbx: ModelPbx): object[] => [
+const channelsOf = (pbx: ModelAsterisk): object[] => [
   ...[...pbx.calls.values()].map(callObject),
   ...[...pbx.media.values()]
     .filter(({ state }) => state !== "gone")
@@ -235,7 +253,11 @@ interface Opening {
   readonly abandoned: AbortSignal;
 }
 
-async function openLine(world: World, pbx: ModelPbx, { id, process, channels, abandoned }: Opening): Promise<Line> {
+async function openLine(
+  world: World,
+  pbx: ModelAsterisk,
+  { id, process, channels, abandoned }: Opening,
+): Promise<Line> {
   const [there, back] = [new Wire(world, LATE_MS), new Wire(world, LATE_MS)];
   const channel = await asked(there, back, process, () => {
     const media = pbx.media.get(id);
@@ -272,7 +294,7 @@ async function openLine(world: World, pbx: ModelPbx, { id, process, channels, ab
 }
 
 /** Shown as long as the worker lives and wants it. */
-function presenceOf(world: World, pbx: ModelPbx, process: Process) {
+function presenceOf(world: World, pbx: ModelAsterisk, process: Process) {
   const over = new AbortController();
   const mark = {};
   process.onDeath(() => world.after(world.between(0, TEARDOWN_MS), () => pbx.present.delete(mark)));
