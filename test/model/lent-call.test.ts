@@ -78,17 +78,9 @@ describe("the model sees it when a promise is broken:", () => {
   });
 
   test("freeswitch: an offer that nobody has taken counts as a death, and a caller is in the menu for it", async () => {
-    let strayed = 0;
-    for (let first = 1; first <= MUTATED_RUNS && strayed === 0; first += PIECE) {
-      const walks = await walk({
-        engine: "freeswitch",
-        first,
-        runs: PIECE,
-        mutations: ["an untaken offer is a death"],
-      });
-      strayed += walks.strayed;
-    }
-    expect(strayed).toBeGreaterThan(0);
+    const some = { engine: "freeswitch", first: 1001, runs: PIECE } as const;
+    expect((await walk(some)).strayed).toBe(0);
+    expect((await walk({ ...some, mutations: ["an untaken offer is a death"] })).strayed).toBeGreaterThan(0);
   });
 });
 

@@ -45,6 +45,8 @@ export interface Pbx {
   readonly silenceMs: number;
   /** Something may still happen to a caller who is in the menu or with a human. */
   readonly restless: boolean;
+  /** One worker leaves new calls to the other, so that an offer may be used up before anything has happened to anybody. */
+  readonly uneven: boolean;
   readonly linkFaults: readonly string[];
   /** Those of them after which bounds are wider. */
   readonly slow: Readonly<Record<string, Slow>>;

@@ -22,7 +22,7 @@ export interface Run {
   readonly calls: number;
   readonly resumed: number;
   readonly inMenu: number;
-  /** One worker was killed, and nothing else happened. */
+  /** One worker was killed, and nothing else happened; both would take what they were offered. */
   readonly oneKill: boolean;
   /** Callers in the menu whose agent has not sent them there. */
   readonly strayed: number;
@@ -145,7 +145,7 @@ export class Walk {
       },
       resumed: [...stage.heard.values()].filter((talks) => talks.length > 1).length,
       inMenu: [...this.#left.values()].filter((place) => place === "menu").length,
-      oneKill: this.#faults.oneKill,
+      oneKill: this.#faults.oneKill && !this.#machine.pbx.uneven,
       strayed: this.#strayed,
       longestSilenceMs: this.#longestMs,
       told: world.told ?? [],

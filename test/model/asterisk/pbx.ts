@@ -226,6 +226,7 @@ export class ModelAsterisk implements Pbx {
   readonly silenceMs = 1700;
   /** What has reached the menu stays there. */
   readonly restless = false;
+  readonly uneven = false;
   readonly linkFaults = ["ARI is lost", "ARI hangs", "the manager interface hangs"];
   readonly slow = {};
   readonly world: World;

@@ -1,5 +1,6 @@
 import { OutsideError } from "../../../src/base/errors.ts";
 import { silentLog } from "../../../src/base/log.ts";
+import type { Siblings } from "../../../src/call/siblings.ts";
 import { type Connections, createFreeswitch } from "../../../src/engines/freeswitch/engine.ts";
 import { EslClient } from "../../../src/engines/freeswitch/esl/client.ts";
 import { EslServer, type EslServerOptions } from "../../../src/engines/freeswitch/esl/server.ts";
@@ -46,8 +47,17 @@ export function attached(pbx: ModelFreeswitch, process: Process): Attached {
     (hang) => inbound?.hold(world.nowMs + hang()),
     (hang) => lines.holdCalls(world.nowMs + hang()),
   ];
+  const siblings: Siblings = {
+    size: 2,
+    othersTake: true,
+    turnFor: () => 0,
+    get burden() {
+      return pbx.burdenOf(process);
+    },
+    claim: () => Promise.resolve(true),
+  };
   return {
-    engine: createFreeswitch(OPTIONS, { clock: process.clock, log: silentLog }, connections),
+    engine: createFreeswitch(OPTIONS, { clock: process.clock, log: silentLog, siblings }, connections),
     channelOf: (media) => channels.get(media as object),
     fail: (which, hang) => failing[which]?.(hang),
   };

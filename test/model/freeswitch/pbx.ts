@@ -1,3 +1,4 @@
+import type { Siblings } from "../../../src/call/siblings.ts";
 import { EventSocket, type Switchboard } from "../../fakes/freeswitch/event-socket.ts";
 import type { Attached, Pbx } from "../pbx.ts";
 import type { Process, World } from "../world.ts";
@@ -16,7 +17,7 @@ export const PORT = 8084;
 /** FreeSWITCH, as far as a lent call goes: channels that walk through the shipped dialplan, its Event Socket and its timers. */
 export class ModelFreeswitch implements Pbx {
   readonly upMs = 150;
-  readonly silenceMs = 1700;
+  readonly silenceMs = 2000;
   readonly linkFaults = [
     "the inbound Event Socket is lost",
     "the inbound Event Socket hangs",
@@ -100,6 +101,17 @@ export class ModelFreeswitch implements Pbx {
 
   freePort(): string {
     return String(++this.#ports);
+  }
+
+  /** In every other run one of the two workers has more to do than the other, and passes new calls on. */
+  get uneven(): boolean {
+    return this.#seed % 2 === 1;
+  }
+
+  burdenOf({ name }: Process): Siblings["burden"] {
+    const [, number = "0"] = /(\d+)$/.exec(name) ?? [];
+    const burdened = this.uneven && Number(number) % 2 === (this.#seed >> 1) % 2;
+    return !burdened ? "even" : (this.#seed >> 2) % 2 === 0 ? "more" : "full";
   }
 
   /** The kernel lets a call in at one of those that listen, by chance; undefined: nobody does. */
