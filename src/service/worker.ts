@@ -55,6 +55,7 @@ class WorkerLife {
   #service: Service | undefined;
   #config: Config | undefined;
   #log: Log | undefined;
+  #ready = false;
   #leaving = false;
   #reading = Promise.resolve();
   /** The files that the configuration was read from. */
@@ -69,7 +70,7 @@ class WorkerLife {
       pid: process.pid,
       size: () => this.#config?.workers ?? 1,
       calls: () => this.#service?.calls ?? 0,
-      taking: () => !this.#leaving,
+      taking: () => this.#ready && !this.#leaving,
       callsPerWorker: () => this.#config?.limits.callsPerWorker ?? this.#config?.limits.calls ?? 1,
     });
     this.#lifeline = new Lifeline({
@@ -100,6 +101,7 @@ class WorkerLife {
     flushCompileCache();
     // Until then the others have its calls, and whoever it replaces stays.
     await this.#service.connected();
+    this.#ready = true;
     this.#lifeline.ready();
   }
 
@@ -162,8 +164,7 @@ class WorkerLife {
     if (dir === "") return;
     const link = await nextSupervisor(socketIn(dir), { clock: systemClock, signal: this.#over.signal });
     late.cancel();
-    const ready = this.#service !== undefined;
-    this.#lifeline.attach(link, { pid: process.pid, slot, build, ready, leaving: this.#leaving });
+    this.#lifeline.attach(link, { pid: process.pid, slot, build, ready: this.#ready, leaving: this.#leaving });
     this.#log?.info({ calls: this.#service?.calls ?? 0 }, "another supervisor watches over this worker");
     // The next worker wants the port.
     if (this.#leaving) await this.#service?.releasePort();
