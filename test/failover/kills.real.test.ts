@@ -36,12 +36,12 @@ describe.skipIf(!install)("workers that are killed in mid-sentence", () => {
     expect(result).toMatchObject({ lost: 0, silent: 0, recordFaults: [], leftOver: 0, resumed: 0, menu: 12 });
   });
 
-  test("40 times, three of five at once: no call is lost, others go on with it, or the menu, and each has one record", {
+  test("30 times, two of five at once: no call is lost, others go on with it, or the menu, and each has one record", {
     timeout: 480_000,
   }, async () => {
-    const result = await killed("five workers", { workers: 5, kills: 40, callers: 6, atOnce: 3, up: 4 });
+    const result = await killed("five workers", { workers: 5, kills: 30, callers: 6, atOnce: 2, up: 3 });
     expect(result).toMatchObject({ lost: 0, silent: 0, recordFaults: [], leftOver: 0 });
-    expect(result.kills).toBeGreaterThanOrEqual(40);
+    expect(result.kills).toBeGreaterThanOrEqual(30);
     expect(result.resumed).toBeGreaterThan(result.menu);
   });
 });
