@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock, Timer } from "./clock.ts";
 import { OutsideError } from "./errors.ts";
 
 /**
@@ -26,25 +26,38 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
-/**
- * Runs something under a signal that also aborts after `ms`. Rejects with an OutsideError of code "timeout" and the given
- * message then, also when what runs ignores its signal; with the outer signal's reason when that aborts first.
- */
-export async function withDeadline<T>(
-  run: (signal: AbortSignal) => Promise<T>,
-  { clock, ms, message, signal }: { clock: Clock; ms: number; message: string; signal?: AbortSignal },
-): Promise<T> {
+/** What is waited for, and for how long. */
+interface Deadline {
+  readonly clock: Clock;
+  readonly ms: number;
+  /** Of the error that tells of it. */
+  readonly message: string;
+  readonly signal?: AbortSignal;
+}
+
+type Run<T> = (signal: AbortSignal) => Promise<T>;
+
+/** `watch` sets the timer that says when it is late. */
+async function inTime<T>(run: Run<T>, { message, signal }: Deadline, watch: (late: () => void) => Timer): Promise<T> {
   signal?.throwIfAborted();
   const inner = new AbortController();
   const onAbort = (): void => inner.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const timer = clock.after(ms, () => inner.abort(new OutsideError("timeout", message)));
+  const timer = watch(() => inner.abort(new OutsideError("timeout", message)));
   try {
     return await abortable(run(inner.signal), inner.signal);
   } finally {
     timer.cancel();
     signal?.removeEventListener("abort", onAbort);
   }
+}
+
+/**
+ * Runs something under a signal that also aborts after `ms`. Rejects with an OutsideError of code "timeout" and the given
+ * message then, also when what runs ignores its signal; with the outer signal's reason when that aborts first.
+ */
+export async function withDeadline<T>(run: Run<T>, deadline: Deadline): Promise<T> {
+  return await inTime(run, deadline, (late) => deadline.clock.after(deadline.ms, late));
 }
 
 /** The beats in which somebody is waited for who must not be missed. */
@@ -55,27 +68,16 @@ const LATEST = 2;
  * The same where a caller waits and this process may be kept from running: `ms` are counted in beats of the loop, between any two of
  * which everything that has come is heard. By the clock alone an answer that is there would be late. Twice as long at most.
  */
-export async function withinBeats<T>(
-  run: () => Promise<T>,
-  { clock, ms, message, signal }: { clock: Clock; ms: number; message: string; signal?: AbortSignal },
-): Promise<T> {
-  signal?.throwIfAborted();
-  const late = new AbortController();
-  const startMs = clock.now();
-  let beats = 0;
-  const timer = clock.every(BEAT_MS, () => {
-    beats++;
-    const enough = beats * BEAT_MS >= ms || (beats > 1 && clock.now() - startMs >= LATEST * ms);
-    if (enough) late.abort(new OutsideError("timeout", message));
+export async function withinBeats<T>(run: Run<T>, deadline: Deadline): Promise<T> {
+  const { clock, ms } = deadline;
+  return await inTime(run, deadline, (late) => {
+    const startMs = clock.now();
+    let beats = 0;
+    return clock.every(BEAT_MS, () => {
+      beats++;
+      if (beats * BEAT_MS >= ms || (beats > 1 && clock.now() - startMs >= LATEST * ms)) late();
+    });
   });
-  const onAbort = (): void => late.abort(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await abortable(run(), late.signal);
-  } finally {
-    timer.cancel();
-    signal?.removeEventListener("abort", onAbort);
-  }
 }
 
 /** Where several may wait for the same moment. */

@@ -151,9 +151,7 @@ export class FakeFreeswitch {
     return this.api(
       text
         .replaceAll(/\$\{variable_(\w+)\}/g, (_, name: string) => call?.variables.get(name) ?? "")
-        .replaceAll(/\$\{cond\((\S+) == (\S+) \? (\S+) : (\S+)\)\}/g, (_, one, other, yes, no) =>
-          one === other ? yes : no,
-        ),
+        .replaceAll(/\$\{cond\(([^)]*)\)\}/g, (_, args: string) => cond(args)),
     );
   }
 
@@ -208,4 +206,10 @@ export class FakeFreeswitch {
       }
     }
   }
+}
+
+/** The command `cond`: "a == b ? c : d". */
+export function cond(args: string): string {
+  const [, one, other, yes = "", no = ""] = /^(\S+) == (\S+) \? (\S+) : (\S+)$/.exec(args) ?? [];
+  return one === other ? yes : no;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageFolder } from "../../../src/base/package.ts";
+import { closing } from "../brackets.ts";
 import { evaluated } from "./expression.ts";
 
 /** One line of a dialplan. */
@@ -86,16 +87,6 @@ function stepOf(text: string): Step {
   const [, label = "", app = "", args = ""] = /^(?:\d+|n)(?:\((\w+)\))?,\s*(\w+)(?:\((.*)\))?\s*$/.exec(text) ?? [];
   if (app === "") throw new Error(`no line of a dialplan: ${text}`);
   return { label, app, args };
-}
-
-/** The end of what a bracket opens at `from`, which is the place after it. */
-function closing(text: string, from: number, [open, close]: readonly [string, string]): number {
-  let depth = 1;
-  for (let at = from; at < text.length; at++) {
-    if (text[at] === open) depth++;
-    else if (text[at] === close && --depth === 0) return at;
-  }
-  throw new Error(`an open bracket: ${text}`);
 }
 
 /** Replaces every variable, function and expression, from the inside out. */

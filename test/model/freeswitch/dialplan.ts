@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageFolder } from "../../../src/base/package.ts";
+import { closing } from "../brackets.ts";
 
 /** One application of an extension, with what it is given: variables are put in when it runs. */
 export interface Action {
@@ -111,21 +112,11 @@ export function expanded(text: string, lookup: Pick<Lookup, "variable" | "call">
       out += text[at];
       continue;
     }
-    const end = closing(text, at + 2);
+    const end = closing(text, at + 2, ["{", "}"]);
     const inner = expanded(text.slice(at + 2, end), lookup);
     const [, name = "", args] = /^(\w+)\((.*)\)$/s.exec(inner) ?? [];
     out += args === undefined ? lookup.variable(inner) : lookup.call(name, args);
     at = end;
   }
   return out;
-}
-
-/** Where the bracket is closed that was opened before `from`. */
-function closing(text: string, from: number): number {
-  let depth = 1;
-  for (let at = from; at < text.length; at++) {
-    if (text[at] === "{") depth++;
-    else if (text[at] === "}" && --depth === 0) return at;
-  }
-  throw new Error(`an open bracket: ${text}`);
 }

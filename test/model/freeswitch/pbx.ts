@@ -1,5 +1,6 @@
 import type { Siblings } from "../../../src/call/siblings.ts";
 import { EventSocket, type Switchboard } from "../../fakes/freeswitch/event-socket.ts";
+import { cond } from "../../fakes/freeswitch/fake-freeswitch.ts";
 import type { Attached, Pbx } from "../pbx.ts";
 import type { Process, World } from "../world.ts";
 import { FreeswitchCall, type Lending } from "./call.ts";
@@ -161,12 +162,6 @@ export class ModelFreeswitch implements Pbx {
     }
     return ofCall(call, verb, rest.join(" "));
   }
-}
-
-/** "a == b ? c : d" */
-function cond(args: string): string {
-  const [, one, other, yes = "", no = ""] = /^(\S+) == (\S+) \? (\S+) : (\S+)$/.exec(args) ?? [];
-  return one === other ? yes : no;
 }
 
 function ofCall({ variables }: FreeswitchCall, verb: string, text: string): string {
