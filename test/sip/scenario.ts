@@ -104,6 +104,9 @@ export function answer(status: string): Step {
   return `<send><![CDATA[\n\n${[`SIP/2.0 ${status}`, ...copied, "Contact: <sip:201@[local_ip]:[local_port]>", "Content-Length: 0", "", ""].join("\n")}\n\n]]></send>`;
 }
 
+/** Tells the test that the scenario has come so far: `CallOptions.meanwhile` waits for it with `reached`. */
+export const mark = (name: string): Step => `<nop><action><exec command="touch [marks]/${name}"/></action></nop>`;
+
 export const pause = (ms: number): Step => `<pause milliseconds="${ms}"/>`;
 
 /** Rings, is answered, and the answer is confirmed. */

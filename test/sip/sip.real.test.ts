@@ -5,7 +5,7 @@ import { tones } from "../../src/audio/tone.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { CODECS } from "../../src/caller/codec.ts";
 import type { RtpEnd } from "./rtp-end.ts";
-import { ack, answered, bye, invite, inviteWithout, pause, receive, sdp, send } from "./scenario.ts";
+import { ack, answered, bye, invite, inviteWithout, mark, pause, receive, sdp, send } from "./scenario.ts";
 import { type Inventory, NUMBER, startWorld, type World } from "./world.ts";
 
 const install = inject("asterisk");
@@ -78,13 +78,16 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
       ...[hold, receive(100, { optional: true }), receive(200), ack({ number: 2 })],
       pause(1_500),
       ...[unhold, receive(100, { optional: true }), receive(200), ack({ number: 3 })],
+      mark("unheld"),
       pause(TALK_MS),
       ...bye(4),
     ];
     await world.call(steps, {
-      async meanwhile(end) {
+      async meanwhile(end, reached) {
         await end.hears();
         await end.silent({ forMs: 900 });
+        // What is said while the agent is on hold is nobody's words.
+        await reached("unheld");
         await conversation(end);
       },
     });

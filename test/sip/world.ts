@@ -1,4 +1,7 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { AsteriskInstall, RunningAsterisk } from "../../deploy/engines/asterisk.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Cdr } from "../../src/call/cdr.ts";
@@ -58,9 +61,11 @@ export interface CallOptions {
   readonly to?: string;
   readonly host?: string;
   readonly keys?: Readonly<Record<string, string | number>>;
-  /** What happens meanwhile, at the end of the call that hears and speaks. */
-  readonly meanwhile?: (end: RtpEnd) => Promise<void>;
+  /** What happens meanwhile, at the end of the call that hears and speaks. `reached` resolves when the scenario has come to the `mark` of that name. */
+  readonly meanwhile?: (end: RtpEnd, reached: (name: string) => Promise<void>) => Promise<void>;
 }
+
+const MARK_MS = 15_000;
 
 export interface Inventory {
   readonly channels: string;
@@ -89,14 +94,15 @@ export async function startWorld(install: AsteriskInstall): Promise<World> {
   return {
     whole,
     async call(steps, { to = NUMBER, host, keys = {}, meanwhile } = {}) {
-      const end = await RtpEnd.open();
+      const [end, marks] = await Promise.all([RtpEnd.open(), mkdtemp(join(tmpdir(), "sidetone-marks-"))]);
       try {
-        const all = { rtp_port: end.port, ...keys };
+        const all = { rtp_port: end.port, marks, ...keys };
         const options = { steps, to, sipPort: asterisk.ports.sip, keys: all, ...(host !== undefined && { host }) };
-        await Promise.all([sipp(options), meanwhile?.(end)]);
+        await Promise.all([sipp(options), meanwhile?.(end, (name) => reached(join(marks, name)))]);
         return end;
       } finally {
         end.close();
+        await rm(marks, { recursive: true, force: true });
       }
     },
     async record() {
@@ -134,6 +140,14 @@ export async function startWorld(install: AsteriskInstall): Promise<World> {
     },
     [Symbol.asyncDispose]: () => whole[Symbol.asyncDispose](),
   };
+}
+
+async function reached(mark: string): Promise<void> {
+  const deadline = systemClock.now() + MARK_MS;
+  while (!existsSync(mark)) {
+    if (systemClock.now() > deadline) throw new Error(`the scenario has not come to ${mark}`);
+    await systemClock.sleep(20);
+  }
 }
 
 const channelsOf = async (asterisk: RunningAsterisk): Promise<string> =>
