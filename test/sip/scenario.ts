@@ -104,8 +104,16 @@ export function answer(status: string): Step {
   return `<send><![CDATA[\n\n${[`SIP/2.0 ${status}`, ...copied, "Contact: <sip:201@[local_ip]:[local_port]>", "Content-Length: 0", "", ""].join("\n")}\n\n]]></send>`;
 }
 
-/** Tells the test that the scenario has come so far: `CallOptions.meanwhile` waits for it with `reached`. */
-export const mark = (name: string): Step => `<nop><action><exec command="touch [marks]/${name}"/></action></nop>`;
+/** Tells the test that the scenario has come so far: what `meanwhile` is given as `reached` waits for it. In the file: where SIPp is, and the call. SIPp takes a command as it stands, entities and all. */
+export const mark = (name: string): Step =>
+  `<nop><action><exec command="echo [local_port] [call_id] > [marks]/${name}.part; mv [marks]/${name}.part [marks]/${name}"/></action></nop>`;
+
+/** The mark at which the scenario waits for the end of what happens meanwhile. */
+export const TALKING = "talking";
+const TALK_MS = 15_000;
+
+/** Goes on when all that happens meanwhile has happened: the request comes from the test, not from the PBX. */
+export const talk = (): Step[] => [mark(TALKING), `<recv request="INFO" timeout="${TALK_MS}"></recv>`];
 
 export const pause = (ms: number): Step => `<pause milliseconds="${ms}"/>`;
 

@@ -5,13 +5,11 @@ import { tones } from "../../src/audio/tone.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { CODECS } from "../../src/caller/codec.ts";
 import type { RtpEnd } from "./rtp-end.ts";
-import { ack, answered, bye, invite, inviteWithout, mark, pause, receive, sdp, send } from "./scenario.ts";
+import { ack, answered, bye, invite, inviteWithout, mark, pause, receive, sdp, send, talk } from "./scenario.ts";
 import { type Inventory, NUMBER, startWorld, type World } from "./world.ts";
 
 const install = inject("asterisk");
 const QUESTION = "What are your opening hours?";
-/** Long enough for the answer to be heard when somebody asked meanwhile. */
-const TALK_MS = 6_000;
 const FIRST_MS = 700;
 
 /** Asks, over the greeting perhaps, and hears the answer. */
@@ -79,7 +77,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
       pause(1_500),
       ...[unhold, receive(100, { optional: true }), receive(200), ack({ number: 3 })],
       mark("unheld"),
-      pause(TALK_MS),
+      ...talk(),
       ...bye(4),
     ];
     await world.call(steps, {
@@ -119,7 +117,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
       ...answered(),
       pause(FIRST_MS),
       ...[other, receive(100, { optional: true }), receive(200, { with: "PCMA" }), ack({ number: 2 })],
-      pause(TALK_MS),
+      ...talk(),
       ...bye(3),
     ];
     let types = new Set<number>();
@@ -182,7 +180,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
   });
 
   test("a phone that sends comfort noise, and then nothing, is understood", async () => {
-    const steps = [...answered({ body: sdp({ types: "0 13 101" }) }), pause(FIRST_MS + TALK_MS), ...bye(2)];
+    const steps = [...answered({ body: sdp({ types: "0 13 101" }) }), ...talk(), ...bye(2)];
     await world.call(steps, {
       async meanwhile(end) {
         await end.hears();
@@ -196,11 +194,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
   });
 
   test("packets of 30 ms are as good as those of 20", async () => {
-    const steps = [
-      ...answered({ body: sdp({ types: "0 101", lines: ["a=ptime:30"] }) }),
-      pause(FIRST_MS + TALK_MS),
-      ...bye(2),
-    ];
+    const steps = [...answered({ body: sdp({ types: "0 101", lines: ["a=ptime:30"] }) }), ...talk(), ...bye(2)];
     await world.call(steps, {
       async meanwhile(end) {
         await end.hears();
@@ -211,7 +205,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
   });
 
   test("another source of the same call's sound is the same caller", async () => {
-    const steps = [...answered(), pause(FIRST_MS + TALK_MS), ...bye(2)];
+    const steps = [...answered(), ...talk(), ...bye(2)];
     await world.call(steps, {
       async meanwhile(end) {
         await end.hears();
@@ -231,7 +225,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
         ...answered(),
         pause(FIRST_MS),
         ...[moved, receive(100, { optional: true }), receive(200), ack({ number: 2 })],
-        pause(TALK_MS),
+        ...talk(),
         ...bye(3),
       ];
       await world.call(steps, {
@@ -288,7 +282,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
   });
 
   test("a dialplan and a core that are reloaded in mid-call disturb nobody", async () => {
-    const steps = [...answered(), pause(FIRST_MS + TALK_MS + 1_500), ...bye(2)];
+    const steps = [...answered(), ...talk(), ...bye(2)];
     await world.call(steps, {
       async meanwhile(end) {
         await end.hears();

@@ -1,5 +1,6 @@
+import { createSocket } from "node:dgram";
 import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AsteriskInstall, RunningAsterisk } from "../../deploy/engines/asterisk.ts";
@@ -10,7 +11,7 @@ import { listCalls } from "../../src/store/calls.ts";
 import { openReading } from "../../src/store/database.ts";
 import { startWholeService, type WholeService } from "../support/whole-service.ts";
 import { RtpEnd } from "./rtp-end.ts";
-import type { Step } from "./scenario.ts";
+import { mark, type Step, TALKING } from "./scenario.ts";
 import { sipp } from "./sipp.ts";
 
 export const NUMBER = "4100";
@@ -98,7 +99,11 @@ export async function startWorld(install: AsteriskInstall): Promise<World> {
       try {
         const all = { rtp_port: end.port, marks, ...keys };
         const options = { steps, to, sipPort: asterisk.ports.sip, keys: all, ...(host !== undefined && { host }) };
-        await Promise.all([sipp(options), meanwhile?.(end, (name) => reached(join(marks, name)))]);
+        const talked = async (): Promise<void> => {
+          await meanwhile?.(end, (name) => reached(join(marks, name)));
+          if (steps.flat().includes(mark(TALKING))) await goOn(join(marks, TALKING));
+        };
+        await Promise.all([sipp(options), talked()]);
         return end;
       } finally {
         end.close();
@@ -142,12 +147,21 @@ export async function startWorld(install: AsteriskInstall): Promise<World> {
   };
 }
 
-async function reached(mark: string): Promise<void> {
+async function reached(file: string): Promise<void> {
   const deadline = systemClock.now() + MARK_MS;
-  while (!existsSync(mark)) {
-    if (systemClock.now() > deadline) throw new Error(`the scenario has not come to ${mark}`);
+  while (!existsSync(file)) {
+    if (systemClock.now() > deadline) throw new Error(`the scenario has not come to ${file}`);
     await systemClock.sleep(20);
   }
+}
+
+/** Tells the scenario that waits at the mark that it may go on. */
+async function goOn(file: string): Promise<void> {
+  await reached(file);
+  const [port, call] = (await readFile(file, "utf8")).trim().split(" ");
+  const socket = createSocket("udp4");
+  const lines = ["INFO sip:test SIP/2.0", "From: <sip:test>", "To: <sip:test>", `Call-ID: ${call}`, "CSeq: 1 INFO"];
+  socket.send(`${lines.join("\r\n")}\r\nContent-Length: 0\r\n\r\n`, Number(port), "127.0.0.1", () => socket.close());
 }
 
 const channelsOf = async (asterisk: RunningAsterisk): Promise<string> =>
