@@ -1,20 +1,14 @@
-import type { MediaStream } from "../audio/stream.ts";
-import type { Clock } from "../base/clock.ts";
 import type { CourseWriter } from "../call/journal.ts";
-import type { Agent } from "./agent.ts";
 import type { AsideHeard } from "./aside.ts";
-import { CourseTeller } from "./course.ts";
-import type { SpokenDialogue } from "./dialogue.ts";
-import { type Asked, type Exchange, type ReplyKind, turnOf } from "./exchange.ts";
+import type { Asked, Exchange, ReplyKind } from "./exchange.ts";
 import { History } from "./history.ts";
 import { GO_ON } from "./ladder-model.ts";
 import { plain } from "./language.ts";
-import type { ConversationLimits } from "./limits.ts";
-import type { ConversationObserver } from "./observer.ts";
-import type { LanguageModel, ReplyPart, TextToSpeech, ToolRequest, Usage } from "./providers.ts";
+import { Minutes } from "./minutes.ts";
+import type { ToolRequest } from "./providers.ts";
 import type { Question } from "./question.ts";
-import { Reply, type ReplyEvents, type Stage, type VoicedReply } from "./reply.ts";
-import type { Tool } from "./tools.ts";
+import { Replies, type ReplySources } from "./replies.ts";
+import type { Reply, Stage, VoicedReply } from "./reply.ts";
 
 export interface SpeakerEvents {
   /** The first frame of a reply is about to be written. As in ReplyEvents. */
@@ -25,21 +19,11 @@ export interface SpeakerEvents {
   failed(stage: Stage, error: unknown, kind: ReplyKind): void;
 }
 
-export interface SpeakerOptions {
-  readonly media: MediaStream;
-  readonly agent: Agent;
-  readonly llm: LanguageModel;
-  readonly tts: TextToSpeech;
-  readonly tools: readonly Tool[];
-  readonly clock: Clock;
-  readonly observer: ConversationObserver;
-  readonly limits: ConversationLimits;
+export interface SpeakerOptions extends ReplySources {
   readonly question: Question;
   readonly journal: CourseWriter | undefined;
   /** Finals that the recogniser still owes. */
   readonly pendingFinals: () => number;
-  /** A model that hears and speaks itself: while it is there, it gives the replies. */
-  readonly dialogue?: SpokenDialogue;
   readonly events: SpeakerEvents;
 }
 
@@ -51,8 +35,8 @@ const ECHO_AHEAD_MS = 300;
 export class Speaker {
   readonly history: History;
   readonly #options: SpeakerOptions;
-  readonly #course: CourseTeller;
-  readonly #startedAt: number;
+  readonly #minutes: Minutes;
+  readonly #replies: Replies;
   #exchange: Exchange | undefined;
   /** A reply to the words so far, prepared before the pause has run out. */
   #draft: { readonly question: string; readonly reply: Reply } | undefined;
@@ -61,17 +45,35 @@ export class Speaker {
   #unsure = false;
   /** A reply that was heard to its end during such a hold. */
   #late: Exchange | undefined;
-  /** An exchange that is over, but for the caller's words: they are still to come. */
-  #unwritten: { readonly exchange: Exchange; write(): void } | undefined;
-  /** The agent's last words were a question. */
-  asked = false;
-  turns = 0;
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
-    this.#startedAt = options.clock.now();
-    this.#course = new CourseTeller(options.clock, options.journal);
     this.history = new History({ prompt: () => options.agent.prompt, limit: options.limits.historyMessages });
+    this.#minutes = new Minutes({ ...options, history: this.history });
+    this.#replies = new Replies({
+      ...options,
+      history: this.history,
+      exchangeOf: (reply) => (this.#exchange?.reply === reply ? this.#exchange : undefined),
+      events: {
+        begins: () => options.events.begins(),
+        audio: (exchange) => this.#onAudio(exchange),
+        done: (exchange) => this.#onDone(exchange),
+        failed: (stage, error, kind) => options.events.failed(stage, error, kind),
+        dying: (exchange) => {
+          this.#draft = { question: GO_ON, reply: this.#replies.rest(exchange) };
+        },
+        lost: (exchange) => this.#takeOver(exchange),
+      },
+    });
+  }
+
+  get turns(): number {
+    return this.#minutes.turns;
+  }
+
+  /** The agent's last words were a question. */
+  get asked(): boolean {
+    return this.#minutes.asked;
   }
 
   /** Since when the agent is silent for a sound of the caller's. */
@@ -106,7 +108,7 @@ export class Speaker {
     const question = this.#options.question.text;
     if (question === "" || this.#isDrafted(question) || this.#options.dialogue?.alive) return;
     this.dropDraft();
-    this.#draft = { question, reply: this.#model(question) };
+    this.#draft = { question, reply: this.#replies.model(question) };
   }
 
   /** The same words: a final may have capitals and marks that the partial had not. */
@@ -126,36 +128,25 @@ export class Speaker {
     if (draft) this.#draft = undefined;
     this.dropDraft();
     const owedWords = this.#options.dialogue?.alive ? this.#options.dialogue.owedWords : 0;
-    const reply = this.#spoken() ?? draft ?? this.#model(question, before);
+    const reply = this.#replies.spoken() ?? draft ?? this.#replies.model(question, before);
     this.#begin("answer", reply, asked, { owedWords });
   }
 
   /** One of the agent's own sentences, or what is known of a reply that was cut. */
   say(kind: ReplyKind, text: string, asked: Asked, tools: readonly ToolRequest[] = []): void {
     this.dropDraft();
-    this.#begin(kind, this.#spoken(text) ?? this.#reply(() => fixed(text, tools)), asked, { text });
+    this.#begin(kind, this.#replies.spoken(text) ?? this.#replies.fixed(text, tools), asked, { text });
   }
 
   /** What a tool did. */
   result(request: ToolRequest, result: string): void {
-    this.history.tool(request, result);
-    this.#course.tool(request, result);
+    this.#minutes.result(request, result);
     this.#options.dialogue?.result(request, result);
   }
 
   /** The caller's words, which were answered before they were known. */
   lateWords(text: string): void {
-    const unwritten = this.#unwritten;
-    const exchange = unwritten?.exchange ?? this.#exchange;
-    if (!exchange || exchange.owedWords === 0) return;
-    exchange.owedWords -= 1;
-    if (text !== "") {
-      this.#options.observer.callerWords(text, true);
-      exchange.lateWords = `${exchange.lateWords} ${text}`.trim();
-      exchange.caller = { ...exchange.caller, text: `${exchange.caller.text} ${text}`.trim() };
-      if (exchange.startMs !== undefined) this.history.caller(text);
-    }
-    if (exchange.owedWords === 0) this.#write();
+    this.#minutes.lateWords(text, this.#exchange);
   }
 
   /** Silence in this tick, and the reply stays. `soundAt`: when the caller's sound began. `sure`: it is known to be speech. */
@@ -188,7 +179,7 @@ export class Speaker {
   #finishLate(): void {
     const late = this.#late;
     this.#late = undefined;
-    this.#onDone(late);
+    if (late) this.#onDone(late);
   }
 
   /** Silence in this tick, and the reply is gone. `interrupted`: the caller took the floor. Returns whether a reply was cut off. */
@@ -201,7 +192,7 @@ export class Speaker {
     this.#late = undefined;
     this.#heldAt = undefined;
     this.#unsure = false;
-    if (exchange && late) this.#record(exchange, wholeOf(exchange));
+    if (exchange && late) this.#minutes.record(exchange, wholeOf(exchange));
     if (!exchange || late) {
       // The reply had just been heard to its end: only the hold is left.
       if (held) this.#options.media.clear();
@@ -216,7 +207,7 @@ export class Speaker {
     }
     const { bargeInMs } = exchange;
     if (interrupted && bargeInMs !== undefined) this.#options.observer.bargeIn(bargeInMs);
-    this.#record(exchange, { heardMs, heardText: exchange.reply.spoken.heard(heardMs), interrupted });
+    this.#minutes.record(exchange, { heardMs, heardText: exchange.reply.spoken.heard(heardMs), interrupted });
     return interrupted;
   }
 
@@ -237,25 +228,13 @@ export class Speaker {
     this.#exchange = this.#late = this.#heldAt = undefined;
     this.#unsure = false;
     if (exchange.startMs === undefined) this.#commit(exchange);
-    this.#record(exchange, { heardMs, heardText: spoken.heard(heardMs), interrupted: false, tools });
+    this.#minutes.record(exchange, { heardMs, heardText: spoken.heard(heardMs), interrupted: false, tools });
     this.#options.events.done(tools, exchange.kind);
   }
 
   /** A sentence that was said between a tool and the caller goes on record, and not to the model. */
-  aside(text: string, { startedAt, heardMs, heardText, cut }: AsideHeard): void {
-    const now = this.#options.clock.now();
-    const agent = { text, startMs: this.#since(startedAt ?? now), heardMs, heardText };
-    const caller = { text: "", startMs: this.#since(startedAt ?? now) };
-    this.#options.observer.turn({ index: this.turns, caller, agent, tools: [], latency: {}, interrupted: cut });
-    this.turns += 1;
-  }
-
-  #model(question: string, before = ""): Reply {
-    const { llm, tools } = this.#options;
-    const definitions = tools.map(({ definition }) => definition);
-    const messages = this.history.messages(question);
-    const source = (signal: AbortSignal) => llm.reply(messages, { tools: definitions, signal, onUsage: this.#onUsage });
-    return this.#reply(before === "" ? source : (signal) => after(before, source(signal)));
+  aside(text: string, heard: AsideHeard): void {
+    this.#minutes.aside(text, heard);
   }
 
   /** Words that came while they were being answered wait for an answer again. */
@@ -263,39 +242,16 @@ export class Speaker {
     if (text !== "") this.#options.question.words.hear({ text, final: true, startMs: 0, endMs: 0 });
   }
 
-  /** A reply of the model that speaks itself, while there is one. */
-  #spoken(say?: string): VoicedReply | undefined {
-    const { dialogue, media, clock, limits } = this.#options;
-    const alive = (): Exchange | undefined => (this.#exchange?.reply === reply ? this.#exchange : undefined);
-    const reply = dialogue?.reply({
-      ...(say !== undefined && { say }),
-      wordsFor: this.#wordsFor,
-      media,
-      clock,
-      stallMs: limits.stallMs,
-      events: {
-        ...this.#replyEvents(alive),
-        dying: () => {
-          const exchange = alive();
-          if (exchange) this.#draft = { question: GO_ON, reply: this.#rest(exchange) };
-        },
-        lost: () => this.#takeOver(alive()),
-      },
-    });
-    return reply;
-  }
-
   /** The model that spoke is lost in the middle of its reply, which was heard as far as it came: the others go on with it. */
-  #takeOver(exchange: Exchange | undefined): void {
-    if (!exchange) return;
+  #takeOver(exchange: Exchange): void {
     const { kind, asked, text } = exchange;
     const { question, clock } = this.#options;
     this.#exchange = undefined;
     if (exchange.startMs !== undefined) {
       const { spoken } = exchange.reply;
-      const rest = this.#draft?.question === GO_ON ? this.#draft.reply : this.#rest(exchange);
+      const rest = this.#draft?.question === GO_ON ? this.#draft.reply : this.#replies.rest(exchange);
       this.#draft = undefined;
-      this.#record(exchange, { heardMs: spoken.ms, heardText: spoken.heard(spoken.ms), interrupted: false });
+      this.#minutes.record(exchange, { heardMs: spoken.ms, heardText: spoken.heard(spoken.ms), interrupted: false });
       const now = clock.now();
       this.#begin(kind, rest, { voicedAt: undefined, decidedAt: now, askedAt: now });
       return;
@@ -306,84 +262,26 @@ export class Speaker {
     else if (question.text !== "") this.answer(asked);
   }
 
-  #rest({ reply: { spoken }, text }: Exchange): Reply {
-    const heard = spoken.heard(spoken.ms);
-    if (text !== undefined) {
-      const said = heard.split(" ").filter((word) => word !== "").length;
-      return this.#reply(() => fixed(text.split(" ").slice(said).join(" "), []));
-    }
-    const { llm } = this.#options;
-    const messages = this.history.messages();
-    const asked = [...messages, { role: "assistant", content: heard }, { role: "user", content: GO_ON }] as const;
-    return this.#reply((signal) => llm.reply(asked, { tools: [], signal, onUsage: this.#onUsage }));
-  }
-
-  readonly #wordsFor = ({ name }: ToolRequest): string | undefined =>
-    this.#options.tools.find(({ definition }) => definition.name === name)?.words;
-
-  #replyEvents(alive: () => Exchange | undefined): Pick<ReplyEvents, "begins" | "audio" | "words" | "done"> {
-    const { events, observer } = this.#options;
-    return {
-      begins: () => events.begins(),
-      audio: () => this.#onAudio(alive()),
-      words: (text) => observer.agentWords(text),
-      done: () => this.#onDone(alive()),
-    };
-  }
-
-  #reply(source: (signal: AbortSignal) => AsyncIterable<ReplyPart>): Reply {
-    const { tts, media, clock, agent, limits, events } = this.#options;
-    const alive = (): Exchange | undefined => (this.#exchange?.reply === reply ? this.#exchange : undefined);
-    const reply = new Reply({
-      source,
-      wordsFor: this.#wordsFor,
-      tts,
-      voice: agent.voice,
-      language: agent.language,
-      media,
-      clock,
-      stallMs: limits.stallMs,
-      maxCharacters: limits.replyCharacters,
-      events: {
-        ...this.#replyEvents(alive),
-        usage: this.#onUsage,
-        failed: (stage, error) => {
-          const exchange = alive();
-          if (exchange) events.failed(stage, error, exchange.kind);
-        },
-      },
-    });
-    return reply;
-  }
-
-  readonly #onUsage = (usage: Usage): void => this.#options.observer.usage?.(usage);
-
   #begin(
     kind: ReplyKind,
     reply: VoicedReply,
     asked: Asked,
     { text, owedWords = 0 }: { text?: string; owedWords?: number } = {},
   ): void {
-    const { question } = this.#options;
-    // The words of the exchange before have not come by now: it goes on record without.
-    this.#write();
-    const caller = { text: question.text, startMs: this.#since(question.startedAt ?? this.#options.clock.now()) };
+    const caller = this.#minutes.begin();
     const said = text === undefined ? {} : { text };
     this.#exchange = { kind, reply, asked, caller, ...said, owedWords, lateWords: "", resumes: 0 };
-    this.#course.asked(caller.text);
     reply.release();
   }
 
-  #onAudio(exchange: Exchange | undefined): void {
-    if (!exchange) return;
-    exchange.startMs = this.#since(this.#options.clock.now());
+  #onAudio(exchange: Exchange): void {
+    exchange.startMs = this.#minutes.now();
     this.#commit(exchange);
-    this.#course.saying(exchange.kind, exchange.reply);
+    this.#minutes.saying(exchange);
     this.#options.events.audio();
   }
 
-  #onDone(exchange: Exchange | undefined): void {
-    if (!exchange) return;
+  #onDone(exchange: Exchange): void {
     if (this.#unsure) {
       this.#late = exchange;
       return;
@@ -394,7 +292,7 @@ export class Speaker {
     // Whoever starts to speak at that very moment has the floor: then the tools are not asked for.
     const tools = this.#heldAt === undefined ? reply.tools : [];
     if (tools.length < reply.tools.length) reply.refuse?.();
-    this.#record(exchange, { ...wholeOf(exchange), tools });
+    this.#minutes.record(exchange, { ...wholeOf(exchange), tools });
     this.#options.events.done(tools, exchange.kind);
   }
 
@@ -405,42 +303,10 @@ export class Speaker {
     question.answered({ pending: pendingFinals() > 0 });
   }
 
-  #record(
-    exchange: Exchange,
-    heard: { heardMs: number; heardText: string; interrupted: boolean; tools?: readonly ToolRequest[] },
-  ): void {
-    this.#course.heard(heard.heardText, heard.tools ?? []);
-    this.asked = heard.heardText.trimEnd().endsWith("?");
-    const index = this.turns;
-    this.turns += 1;
-    const write = (): void => {
-      this.history.agent(heard.heardText, heard.tools);
-      this.#options.observer.turn(turnOf(exchange, { index, ...heard }));
-    };
-    // A tool's result follows its request at once, whatever words are still to come.
-    if (exchange.owedWords > 0 && (heard.tools ?? []).length === 0) this.#unwritten = { exchange, write };
-    else write();
-  }
-
-  #write(): void {
-    const unwritten = this.#unwritten;
-    this.#unwritten = undefined;
-    unwritten?.write();
-  }
-
   /** The caller's last words, which nobody answered any more. */
   close(): void {
-    const { question, observer } = this.#options;
     this.cancel({ interrupted: false });
-    this.#write();
-    this.#course.close();
-    if (question.text === "") return;
-    const caller = { text: question.text, startMs: this.#since(question.startedAt ?? this.#options.clock.now()) };
-    observer.turn({ index: this.turns, caller, tools: [], latency: {}, interrupted: false });
-  }
-
-  #since(now: number): number {
-    return Math.round(now - this.#startedAt);
+    this.#minutes.close();
   }
 }
 
@@ -449,14 +315,3 @@ const wholeOf = ({ reply: { spoken } }: Exchange) => ({
   heardText: spoken.text,
   interrupted: false,
 });
-
-async function* fixed(text: string, tools: readonly ToolRequest[]): AsyncGenerator<ReplyPart> {
-  yield { type: "text", text };
-  for (const tool of tools) yield { type: "tool", ...tool };
-}
-
-/** The same, with words of our own before it. */
-async function* after(text: string, parts: AsyncIterable<ReplyPart>): AsyncGenerator<ReplyPart> {
-  yield { type: "text", text: `${text} ` };
-  yield* parts;
-}
