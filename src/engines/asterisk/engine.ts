@@ -1,29 +1,30 @@
 import type { Clock } from "../../base/clock.ts";
-import { codeOf, isCancellation, messageOf, OutsideError } from "../../base/errors.ts";
+import { codeOf, isCancellation, messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import { withDeadline, withinBeats } from "../../base/signals.ts";
 import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
-import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { Siblings } from "../../call/siblings.ts";
 import type { EngineContext } from "../context.ts";
 import { parseRecordingWord, rawOf } from "../recording-word.ts";
 import { AmiClient, type AmiClientOptions } from "./ami.ts";
 import { AriClient, type AriClientOptions, AriError } from "./ari.ts";
 import { type AriEvent, fieldOf } from "./ari-events.ts";
-import { AudioSocketServer } from "./audiosocket.ts";
+import { AudioSocketPort } from "./audiosocket-port.ts";
 import { readCaller } from "./caller.ts";
 import { capabilityOf, mediaKindOf } from "./capability.ts";
 import { FaultCounting } from "./counting.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { AsteriskLeg, type Caller, causeOf, nobody } from "./leg.ts";
 import { type Line, type LineCounts, noCounts } from "./line.ts";
 import { openWebsocketMedia, type WebsocketMediaOptions } from "./media.ts";
 import type { AsteriskOptions } from "./options.ts";
 import { Presence, type PresenceOptions } from "./presence.ts";
 import { shownBy } from "./pulse.ts";
+import { Recorded } from "./recorded.ts";
 import { asteriskRecording, tellPolicy } from "./recording.ts";
 import { Telling } from "./telling.ts";
-import { livingCalls, lookAround } from "./waiting.ts";
+import { lookAround } from "./waiting.ts";
 
 type Lent = Extract<AriEvent, { type: "lent" }>;
 type OnLeg = (leg: Leg) => Promise<void>;
@@ -37,14 +38,11 @@ interface Claim {
   readonly media: string;
 }
 
-const BEAT = "SIDETONE_BEAT";
-const BEAT_MS = 500;
 // Another controller has a call within 100 ms of its being lent, if it has it at all.
 const OTHERS_MS = 200;
 // What a worker whose turn comes before ours has for connecting to a call; the dialplan waits for half a second.
 const TURN_MS = 60;
 const TURNS_MAX = 4;
-const STAND_BY_MS = 500;
 // A caller waits in silence for what is asked of Asterisk; one that answers later is as good as away.
 const WHO_MS = 300;
 const CAUSE_MS = 200;
@@ -96,17 +94,15 @@ class AsteriskEngine implements Engine {
   readonly #lines = new Set<Line>();
   readonly #telling: Telling;
   readonly #counts: LineCounts = noCounts();
-  readonly #recordings: RecordingStore | undefined;
+  readonly #recorded: Recorded;
+  readonly #heartbeat: Heartbeat;
+  readonly #audiosocket: AudioSocketPort;
   readonly #siblings: Siblings | undefined;
   readonly #presence: Pick<Presence, "hold" | "drop" | "holds"> | undefined;
   readonly #context: EngineContext;
-  /** Calls of ours that are recorded: until the dialplan says that it has stopped, or the channel is gone. */
-  readonly #recorded = new Map<string, RawRecording>();
-  #audiosocket: AudioSocketServer | undefined;
   #onLeg: OnLeg = () => Promise.resolve();
   #signal: AbortSignal = AbortSignal.abort();
   #draining = false;
-  #standingBy = false;
 
   constructor(options: AsteriskOptions, context: EngineContext, connections: Connections) {
     const { clock, log, metrics, recordings, siblings } = context;
@@ -116,7 +112,6 @@ class AsteriskEngine implements Engine {
     this.#clock = clock;
     this.#log = log;
     this.#metrics = metrics;
-    this.#recordings = recordings;
     this.#siblings = siblings;
     this.#ari = connections.ari({
       options: options.ari,
@@ -127,6 +122,18 @@ class AsteriskEngine implements Engine {
     });
     this.#ami = connections.ami({ options: options.ami, clock, log });
     this.#telling = new Telling({ ari: this.#ari, ami: this.#ami, clock, log });
+    this.#recorded = new Recorded({ store: recordings, ari: this.#ari });
+    const wanted = (): boolean => !this.#draining && !this.#signal.aborted;
+    const reached = (): boolean => this.health.state === "connected";
+    this.#heartbeat = new Heartbeat({ ari: this.#ari, siblings, wanted, reached, clock, log });
+    this.#audiosocket = new AudioSocketPort({
+      ...options.audiosocket,
+      siblings,
+      wanted,
+      clock,
+      log,
+      counts: this.#counts,
+    });
     const { presence, pulse } = shownBy(options);
     if (presence || (siblings && siblings.size > 1))
       this.#presence = connections.presence({
@@ -161,15 +168,15 @@ class AsteriskEngine implements Engine {
       malformed: () => this.#ari.malformed,
     });
     const counting = this.#clock.every(COUNT_MS, () => faults.show());
-    const sweeping = this.#clock.every(SWEEP_MS, () => this.#sweep());
-    await this.#beat(signal);
+    const sweeping = this.#clock.every(SWEEP_MS, () => this.#recorded.sweep());
+    await this.#heartbeat.run(signal);
     counting.cancel();
     sweeping.cancel();
     this.#presence?.drop();
-    await this.#stopBeat();
+    await this.#heartbeat.stop();
     clients.abort();
     await Promise.all(running);
-    await this.#audiosocket?.close();
+    await this.#audiosocket.close();
     // Lines that are still up are let go; their calls are in the dialplan then.
     await Promise.all([...this.#lines].map((line) => line.hangUp()));
     for (const { leg } of this.#claims.values()) leg?.end("normal");
@@ -179,82 +186,32 @@ class AsteriskEngine implements Engine {
     if (this.#draining) return;
     this.#draining = true;
     this.#presence?.drop();
-    if (this.#siblings?.othersTake) this.#audiosocket?.shut();
-    this.#later(this.#stopBeat(), "the heartbeat could not be stopped");
-  }
-
-  /** Tells the dialplan twice a second, in Asterisk's own time, that somebody is here. */
-  async #beat(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      if (this.health.state === "connected" && !this.#draining) await this.#beatOnce();
-      await this.#clock.sleep(BEAT_MS, signal).catch(() => {});
-    }
-  }
-
-  async #beatOnce(): Promise<void> {
-    try {
-      // Asterisk's clock and ours may differ, and either may jump: so it is asked each time.
-      const epoch = await this.#ari.variable("EPOCH");
-      if (/^\d+$/.test(epoch) && !this.#draining && !this.#signal.aborted) await this.#ari.setGlobal(BEAT, epoch);
-    } catch (error) {
-      if (codeOf(error) === "timeout") this.#ari.drop("Asterisk's ARI has stopped to answer.");
-      this.#log.debug({ err: error }, "a heartbeat was not taken");
-    }
-  }
-
-  /** As long as another worker takes calls, the dialplan is to lend them. */
-  async #stopBeat(): Promise<void> {
-    if (!this.#ari.connected || this.#siblings?.othersTake) return;
-    await this.#ari.setGlobal(BEAT, "0").catch((error: unknown) => {
-      this.#log.warn({ err: error }, "the heartbeat could not be stopped; the dialplan notices within two seconds");
-    });
+    if (this.#siblings?.othersTake) this.#audiosocket.shut();
+    this.#later(this.#heartbeat.stop(), "the heartbeat could not be stopped");
   }
 
   async #onConnected(signal: AbortSignal): Promise<void> {
     const capability = await capabilityOf(this.#ari);
     const kind = mediaKindOf(this.#options.media, capability);
-    if (kind === "audiosocket" && !this.#audiosocket) await this.#listenOrStandBy(signal);
+    if (kind === "audiosocket") await this.#audiosocket.listenOrStandBy(signal);
     this.#log.info({ version: capability.version, media: kind }, "this Asterisk lends calls");
     // Calls that come while Asterisk is asked are in no list, and are not over.
-    const [claims, recorded] = [[...this.#claims], [...this.#recorded.keys()]];
+    const [claims, recorded] = [[...this.#claims], this.#recorded.calls];
     const { channels, waiting } = await lookAround(this.#ari);
     signal.throwIfAborted();
     for (const [call, { leg }] of claims) if (!channels.has(call)) leg?.end("normal");
     for (const offer of waiting) this.#onLent(offer);
-    if (this.#recordings) await tellPolicy(this.#ari, { policy: this.#recordings.policy, log: this.#log });
-    if (this.#context.briefs !== undefined) await this.#ari.setGlobal("SIDETONE_BRIEF_DIR", this.#context.briefs);
+    const { recordings, briefs } = this.#context;
+    if (recordings) await tellPolicy(this.#ari, { policy: recordings.policy, log: this.#log });
+    if (briefs !== undefined) await this.#ari.setGlobal("SIDETONE_BRIEF_DIR", briefs);
     // Whatever ended while nobody listened, here or under a worker that has died.
-    for (const call of recorded) if (!channels.has(call)) this.#recorded.delete(call);
-    this.#sweep();
+    for (const call of recorded) if (!channels.has(call)) this.#recorded.forget(call);
+    this.#recorded.sweep();
     if (this.#draining) return;
-    await this.#beatOnce();
+    await this.#heartbeat.beat();
     // AudioSocket goes to one address, and so to one worker.
     if (kind === "websocket" && this.#presence)
       this.#later(this.#presence.hold(signal), "this worker's presence could not be shown");
-  }
-
-  async #listen(): Promise<void> {
-    const { host, port } = this.#options.audiosocket;
-    const server = new AudioSocketServer({ host, port, clock: this.#clock, log: this.#log, counts: this.#counts });
-    await server.listen();
-    this.#audiosocket = server;
-    this.#log.info({ host, port }, "listening for AudioSocket");
-  }
-
-  /** It goes to one address, and so to one worker; another one stands by until the port is free. */
-  async #listenOrStandBy(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !this.#draining) {
-      try {
-        await this.#listen();
-        this.#standingBy = false;
-        return;
-      } catch (error) {
-        if (!isTaken(error) || !this.#siblings?.othersTake) throw error;
-        if (!this.#standingBy) this.#log.info({}, "another worker has AudioSocket's port: this one stands by");
-        this.#standingBy = true;
-        await this.#clock.sleep(STAND_BY_MS, signal).catch(() => {});
-      }
-    }
   }
 
   #onEvent(event: AriEvent): void {
@@ -267,7 +224,7 @@ class AsteriskEngine implements Engine {
       return;
     }
     if (event.type === "recorded") {
-      this.#finished(event.call);
+      this.#recorded.finished(event.call);
       return;
     }
     if (event.type === "transfer") {
@@ -278,7 +235,7 @@ class AsteriskEngine implements Engine {
       this.#context.onOverride?.(event.state);
       return;
     }
-    if (event.type === "gone" && event.destroyed) this.#finished(event.channel);
+    if (event.type === "gone" && event.destroyed) this.#recorded.finished(event.channel);
     const claim = this.#claims.get(event.channel);
     if (event.type === "digit")
       claim?.leg?.happened({ type: "dtmf", digit: event.digit, durationMs: event.durationMs });
@@ -308,7 +265,7 @@ class AsteriskEngine implements Engine {
 
   /** All workers hear of a call, and the least loaded has it first. Whose worker has died is not to wait for anybody's turn. */
   async #takeInTurn(offer: Lent): Promise<void> {
-    if (this.#standingBy) return;
+    if (this.#audiosocket.standingBy) return;
     const anyone = offer.attempt > 1 || offer.kind === "audiosocket";
     const turn = anyone ? 0 : (this.#siblings?.turnFor(offer.call) ?? 0);
     if (turn > 0) await this.#clock.sleep(Math.min(turn, TURNS_MAX) * TURN_MS, this.#signal);
@@ -322,7 +279,7 @@ class AsteriskEngine implements Engine {
    * before our own heartbeat was taken back, and nobody will.
    */
   async #leaveToOthers(offer: Lent): Promise<void> {
-    if ((await this.#ari.variable(BEAT)) !== "0") await this.#clock.sleep(OTHERS_MS);
+    if (!(await this.#heartbeat.isStopped())) await this.#clock.sleep(OTHERS_MS);
     if (!(await this.#isTaken(offer))) await this.#refuse(offer, { next: "menu", reason: "drain" });
   }
 
@@ -387,10 +344,7 @@ class AsteriskEngine implements Engine {
   }
 
   async #connectLine({ kind, media }: Lent): Promise<Line> {
-    if (kind === "audiosocket") {
-      if (!this.#audiosocket) await this.#listen();
-      if (this.#audiosocket) return this.#audiosocket.expect(media, this.#signal);
-    }
+    if (kind === "audiosocket") return await this.#audiosocket.expect(media, this.#signal);
     const { url } = this.#options.ari;
     return this.#connections.media({ url, id: media, clock: this.#clock, counts: this.#counts, signal: this.#signal });
   }
@@ -409,9 +363,9 @@ class AsteriskEngine implements Engine {
 
   async #runLeg(offer: Lent, claim: Claim, line: Line, caller: Caller): Promise<void> {
     const word = parseRecordingWord(caller.recording);
-    const recording = { call: offer.call, word, store: this.#recordings, ami: this.#ami, log: this.#log };
+    const recording = { call: offer.call, word, store: this.#context.recordings, ami: this.#ami, log: this.#log };
     const raw = word && rawOf(word);
-    if (raw) this.#recorded.set(offer.call, raw);
+    if (raw) this.#recorded.add(offer.call, raw);
     const leg = new AsteriskLeg({
       id: offer.call,
       attempt: offer.attempt,
@@ -451,21 +405,9 @@ class AsteriskEngine implements Engine {
     await this.#ami.action("PlayDTMF", { Channel: call, Digit: digit, Duration: DIGIT_DURATION_MS });
   }
 
-  #finished(call: string): void {
-    const raw = this.#recorded.get(call);
-    if (raw) this.#recordings?.finished(raw);
-    this.#recorded.delete(call);
-  }
-
-  #sweep(): void {
-    this.#recordings?.sweep(() => livingCalls(this.#ari));
-  }
-
   #later(work: Promise<unknown>, fault: string): void {
     work.catch((error: unknown) => {
       if (!isCancellation(error, this.#signal)) this.#log.error({ err: error }, fault);
     });
   }
 }
-
-const isTaken = (error: unknown): boolean => error instanceof OutsideError && codeOf(error.cause) === "EADDRINUSE";
