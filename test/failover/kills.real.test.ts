@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { type Killed, kills } from "../soak/kills.ts";
 import { asteriskStage } from "../soak/stages.ts";
-import type { Stage } from "../support/crowd.ts";
+import type { Stage } from "../support/stage.ts";
 
 const install = inject("asterisk");
 

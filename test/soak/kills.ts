@@ -1,5 +1,6 @@
 import { systemClock } from "../../src/base/clock.ts";
-import { Crowd, type Stage } from "../support/crowd.ts";
+import { Crowd } from "../support/crowd.ts";
+import type { Stage } from "../support/stage.ts";
 
 /** What so many SIGKILLs of workers came to. */
 export interface Killed {

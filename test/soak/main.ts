@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { prepareAsterisk } from "../../deploy/engines/asterisk.ts";
 import { findFreeswitch, PREFIX_VARIABLE } from "../../deploy/engines/freeswitch.ts";
 import { messageOf } from "../../src/base/errors.ts";
-import type { Stage } from "../support/crowd.ts";
+import type { Stage } from "../support/stage.ts";
 import { type Killed, kills } from "./kills.ts";
 import { model } from "./model.ts";
 import { asteriskStage, freeswitchStage } from "./stages.ts";

@@ -11,9 +11,9 @@ import { type DemoService, startDemoService } from "../../src/cli/demo/service.t
 import { listCalls } from "../../src/store/calls.ts";
 import { openReading } from "../../src/store/database.ts";
 import { openFreeswitch } from "../freeswitch/open.ts";
-import type { Stage } from "../support/crowd.ts";
 import { saidBy } from "../support/greeting.ts";
 import { promptsFolder } from "../support/prompts.ts";
+import type { Stage } from "../support/stage.ts";
 import { startWholeService } from "../support/whole-service.ts";
 import { cheapAgent } from "./agent.ts";
 

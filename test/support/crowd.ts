@@ -3,25 +3,9 @@ import { messageOf, OutsideError } from "../../src/base/errors.ts";
 import type { Cdr } from "../../src/call/cdr.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
 import { heardSound } from "../../src/cli/demo/actors.ts";
-import type { WorkerSummary } from "../../src/server/server.ts";
+import { Aftermath, type Caller, type Told } from "./aftermath.ts";
 import { isGreeted } from "./greeting.ts";
-import { puzzleOf } from "./puzzle.ts";
-
-/** A PBX with Sidetone beside it, several workers of which may go on with each other's calls. */
-export interface Stage extends AsyncDisposable {
-  readonly menu: Int16Array;
-  /** What an agent says first to a caller whose call was interrupted. */
-  readonly excuse: Int16Array;
-  /** Calls the agent, under a name that the call's record has. */
-  call(name: string, signal: AbortSignal): Promise<CallLeg>;
-  /** Those that take calls, and of which the dialplan knows. */
-  workers(): Promise<readonly WorkerSummary[]>;
-  /** Of the calls that are written down so far that another worker can go on with them: by the caller's name, whose words stand there last. 1: the first agent's. */
-  kept(): Promise<ReadonlyMap<string, number>>;
-  records(): Promise<readonly Cdr[]>;
-  /** The calls' channels in the PBX. */
-  channels(): Promise<number>;
-}
+import type { Stage } from "./stage.ts";
 
 export interface CrowdOptions {
   readonly callers: number;
@@ -59,27 +43,11 @@ export interface Struck {
   readonly puzzles: readonly string[];
 }
 
-interface Caller {
-  readonly name: string;
-  readonly leg: CallLeg;
-  deaths: number;
-}
-
-interface Heard {
-  readonly caller: Caller;
-  readonly what: "agent" | "anew" | "menu";
-  /** Undefined: not told by ear. */
-  readonly ms: number | undefined;
-}
-
-const HEARD_BY_MS = 5000;
 const UP_MS = 120_000;
 const LOOK_MS = 150;
 const SETTLED_MS = 5000;
-/** The record of a call that nobody goes on with is completed by another worker, or by the next one. */
+/** A busy machine's disk takes long for a new call's first line. */
 const WRITTEN_MS = 10_000;
-/** What a caller still hears of a worker that is dead. */
-const SOUND_MS = 500;
 
 /** Callers with an agent on the line, kept at their number: who has lost its agent twice makes room for another one. */
 export class Crowd {
@@ -113,10 +81,10 @@ export class Crowd {
     const midSentence = this.#callers.filter(({ leg }) => leg.heard.current !== undefined).length;
     const killedMs = systemClock.now();
     for (const { pid } of victims) process.kill(pid, "SIGKILL");
-    const heard = await this.#listen(killedMs, hit);
-    heard.push(...(await this.#byTheBook(heard, hit, killedMs)));
+    const aftermath = new Aftermath(this.#callers, { stage: this.#stage, killedMs, hit, signal: this.#options.signal });
+    const heard = await aftermath.told();
     const struck = this.#count(heard, { kills: victims.length, midSentence, hit });
-    return struck.silent > 0 ? { ...struck, puzzles: await this.#puzzles(heard, killedMs) } : struck;
+    return struck.silent > 0 ? { ...struck, puzzles: await aftermath.puzzles(heard) } : struck;
   }
 
   async hangUp(): Promise<void> {
@@ -200,64 +168,11 @@ export class Crowd {
     return false;
   }
 
-  /** Who of the callers hears something new, until as many have as were hit. */
-  async #listen(killedMs: number, hit: number): Promise<Heard[]> {
-    const { menu, excuse } = this.#stage;
-    const heard: Heard[] = [];
-    const over = new AbortController();
-    const signal = AbortSignal.any([over.signal, this.#options.signal]);
-    const options = { sinceMs: killedMs, withinMs: HEARD_BY_MS, clock: systemClock, signal };
-    const listen = async (caller: Caller, what: Heard["what"], sound: Int16Array): Promise<void> => {
-      const atMs = await heardSound(caller.leg, { sound, ...options }).catch(() => undefined);
-      if (atMs === undefined || heard.some((one) => one.caller === caller)) return;
-      heard.push({ caller, what, ms: atMs - killedMs });
-      if (heard.length >= hit) over.abort();
-    };
-    await Promise.all(this.#callers.flatMap((one) => [listen(one, "agent", excuse), listen(one, "menu", menu)]));
-    return heard;
-  }
-
-  /** Of the calls that were hit and not told by ear: who has them, by what is written down. */
-  async #byTheBook(heard: readonly Heard[], hit: number, killedMs: number): Promise<Heard[]> {
-    const deadlineMs = killedMs + HEARD_BY_MS + WRITTEN_MS;
-    for (;;) {
-      const lost = this.#callers.filter(({ leg }) => leg.signal.aborted).length;
-      const found = heard.length + lost < hit ? await this.#written(heard, killedMs) : [];
-      if (heard.length + lost + found.length >= hit || systemClock.now() > deadlineMs) return found;
-      await systemClock.sleep(LOOK_MS, this.#options.signal);
-    }
-  }
-
-  /** A caller without any sound since has nobody, whatever is written. */
-  async #written(heard: readonly Heard[], killedMs: number): Promise<Heard[]> {
-    const [kept, records] = await Promise.all([this.#stage.kept(), this.#stage.records()]);
-    const told = new Set(heard.map(({ caller }) => caller));
-    return this.#callers.flatMap((caller): Heard[] => {
-      const { name, leg, deaths } = caller;
-      const hasSound = leg.heard.spells.some(({ endMs }) => endMs > killedMs + SOUND_MS);
-      const record = records.find(({ fromName }) => fromName === name);
-      if (told.has(caller) || leg.signal.aborted || !hasSound || !record) return [];
-      if (record.ended !== null) return [{ caller, what: "menu", ms: undefined }];
-      if (record.attempt < 2 || deaths > 0) return [];
-      return [{ caller, what: kept.get(name) === 2 ? "agent" : "anew", ms: undefined }];
-    });
-  }
-
-  async #puzzles(heard: readonly Heard[], killedMs: number): Promise<string[]> {
-    const [kept, records] = await Promise.all([this.#stage.kept(), this.#stage.records()]);
-    const told = new Set(heard.map(({ caller }) => caller));
-    return this.#callers.flatMap((caller) => {
-      const { name } = caller;
-      const record = records.find(({ fromName }) => fromName === name);
-      return told.has(caller) ? [] : [puzzleOf(caller, { killedMs, attempt: kept.get(name), record })];
-    });
-  }
-
-  #count(heard: readonly Heard[], { hit, ...rest }: { kills: number; midSentence: number; hit: number }): Struck {
+  #count(heard: readonly Told[], { hit, ...rest }: { kills: number; midSentence: number; hit: number }): Struck {
     const ended = this.#callers.filter(({ leg }) => leg.signal.aborted).length;
-    const those = (what: Heard["what"], twice: boolean): Heard[] =>
+    const those = (what: Told["what"], twice: boolean): Told[] =>
       heard.filter((one) => one.what === what && one.caller.deaths > 0 === twice);
-    const times = (some: readonly Heard[]): number[] => some.flatMap(({ ms }) => (ms === undefined ? [] : [ms]));
+    const times = (some: readonly Told[]): number[] => some.flatMap(({ ms }) => (ms === undefined ? [] : [ms]));
     const [resumed, anew, menu] = [those("agent", false), those("anew", false), those("menu", false)];
     const twice = those("menu", true);
     const struck = {
