@@ -1,6 +1,7 @@
 import { createBackoff } from "../base/backoff.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { Leaving } from "./leaving.ts";
 import { MemoryWatch } from "./memory.ts";
 import type { WorkerProcess } from "./process.ts";
 import type { Hello, SiblingState, SupervisorSettings, ToWorker } from "./protocol.ts";
@@ -37,8 +38,6 @@ export interface PoolOptions {
 /** A worker that lived this long was a good start: the next restart is immediate again. */
 const GOOD_LIFE_MS = 60_000;
 const RESTART_FIRST_MS = 250;
-/** What a worker gets for closing down once its calls are gone, or once it was told to hurry. */
-export const LEAVE_MS = 3000;
 const REREAD_MS = 2000;
 /** A program that is broken shows it soon: until then the old worker is there, and takes calls as well. */
 const PROOF_MS = 2000;
@@ -48,7 +47,7 @@ const NEWS_MS = 10;
 /** The workers that take calls, one in each slot, and those that let their last calls end. */
 export class Pool {
   readonly #options: PoolOptions;
-  readonly #leaving = new Map<Worker, Timer>();
+  readonly #leaving: Leaving;
   readonly #lastGood = { snapshot: undefined as unknown };
   readonly #memory: MemoryWatch;
   readonly #hopeless = Promise.withResolvers<number>();
@@ -70,6 +69,7 @@ export class Pool {
     this.#options = options;
     this.#settings = options.settings;
     this.#memory = new MemoryWatch(options.clock);
+    this.#leaving = new Leaving(options);
     this.#resize();
   }
 
@@ -160,20 +160,15 @@ export class Pool {
 
   /** Running calls go to the menu. */
   hurry(): void {
-    for (const [worker, timer] of this.#leaving) {
-      timer.cancel();
-      worker.tell({ type: "stop" });
-      this.#leaving.set(worker, this.#killAfter(worker, LEAVE_MS));
-    }
+    this.#leaving.hurry();
   }
 
   /** All workers go on without this supervisor. */
   letGo(): void {
     this.#close();
     for (const worker of this.#all()) worker.letGo();
-    for (const timer of this.#leaving.values()) timer.cancel();
     this.#slots = [];
-    this.#leaving.clear();
+    this.#leaving.letGo();
     this.#lookIfEmpty();
   }
 
@@ -185,7 +180,7 @@ export class Pool {
   }
 
   #all(): Worker[] {
-    return [...this.#slots.flatMap(({ workers }) => workers), ...this.#leaving.keys()];
+    return [...this.#slots.flatMap(({ workers }) => workers), ...this.#leaving.workers];
   }
 
   #tellAll(wish: ToWorker, except?: Worker): void {
@@ -284,12 +279,8 @@ export class Pool {
     const { clock, log, onLoss, onEnd } = this.#options;
     this.#memory.forget(worker);
     onEnd();
-    const timer = this.#leaving.get(worker);
-    if (timer) {
-      timer.cancel();
-      this.#leaving.delete(worker);
-      if (!this.#closing) log.info({ pid: worker.pid, worker: worker.slot }, "an old worker has left");
-    }
+    if (this.#leaving.left(worker) && !this.#closing)
+      log.info({ pid: worker.pid, worker: worker.slot }, "an old worker has left");
     const slot = this.#slots.find(({ workers }) => workers.includes(worker));
     slot?.lose(worker);
     this.#crewChanged();
@@ -352,17 +343,8 @@ export class Pool {
 
   /** It takes no more calls, and gets its time for those it has. */
   #dismiss(worker: Worker): void {
-    const { drainSeconds } = this.#settings;
-    worker.tell({ type: "drain", seconds: drainSeconds });
-    this.#leaving.set(worker, this.#killAfter(worker, drainSeconds * 1000 + LEAVE_MS));
+    this.#leaving.dismiss(worker, this.#settings.drainSeconds);
     this.#tellNews();
-  }
-
-  #killAfter(worker: Worker, ms: number): Timer {
-    return this.#options.clock.after(ms, () => {
-      this.#options.log.error({ pid: worker.pid }, "the worker does not leave and is killed; its calls go to the menu");
-      worker.kill();
-    });
   }
 
   #lookIfEmpty(code = 0): void {

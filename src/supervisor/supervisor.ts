@@ -1,7 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Adoption } from "./adoption.ts";
-import { LEAVE_MS, Pool, type Start } from "./pool.ts";
+import { LEAVE_MS } from "./leaving.ts";
+import { Pool, type Start } from "./pool.ts";
 import type { WorkerProcess } from "./process.ts";
 import type { SupervisorSettings } from "./protocol.ts";
 import type { Notifier } from "./systemd.ts";
