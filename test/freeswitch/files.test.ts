@@ -90,7 +90,7 @@ describe("the files for FreeSWITCH", () => {
     expect(lending.map(({ name }) => name)).toEqual(["sidetone-lend"]);
     for (const { actions } of lending) {
       const order = actions.map(({ application, data }) => `${application} ${data}`);
-      const socket = order.findIndex((line) => /^socket \$\{sidetone_socket\} async full$/.test(line));
+      const socket = order.findIndex((line) => /^socket \$1 async full$/.test(line));
       expect(order.indexOf("set socket_resume=true")).toBeLessThan(socket);
       expect(order.indexOf("sched_transfer +2 sidetone-hung XML sidetone")).toBeLessThan(socket);
       expect(order.some((line) => line.startsWith("set sidetone_ticket="))).toBe(true);

@@ -13,6 +13,7 @@ import type { EslConnection } from "./esl/connection.ts";
 import type { EslEvent } from "./esl/event.ts";
 import { EslServer, type EslServerOptions, type OutboundCall } from "./esl/server.ts";
 import { Fuses } from "./fuses.ts";
+import { HostBeat } from "./host-beat.ts";
 import { LentCall, variablesOf } from "./lent-call.ts";
 import { createMedia } from "./media/media.ts";
 import type { MediaOptions } from "./media/options.ts";
@@ -110,7 +111,13 @@ class FreeswitchEngine implements Engine {
       this.#clock.every(COUNT_MS, () => this.#showCounts()),
       this.#clock.every(SWEEP_MS, () => this.#sweep()),
     ];
-    await Promise.all([this.#esl.run(signal), this.#listen(signal)]);
+    const beat = new HostBeat({
+      lend: this.#options.lend,
+      connection: () => this.#esl.connection,
+      wanted: () => !this.#draining && this.#portFault === "",
+      ...{ clock: this.#clock, log: this.#log },
+    });
+    await Promise.all([this.#esl.run(signal), this.#listen(signal), beat.run(signal)]);
     for (const timer of timers) timer.cancel();
     for (const call of this.#calls.values()) call.abandon();
     await this.#server.close();

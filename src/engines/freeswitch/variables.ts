@@ -35,6 +35,8 @@ export const GLOBAL = {
   recordConsent: "sidetone_record_consent",
   recordDir: "sidetone_record_dir",
   briefDir: "sidetone_brief_dir",
+  /** With "_<host>_<port>" of a Sidetone on another host: until when it is there, in FreeSWITCH's whole seconds. */
+  until: "sidetone_until",
 } as const;
 
 /** A channel's variable in what FreeSWITCH tells of the channel; empty when it is not set. */

@@ -208,8 +208,9 @@ export class FakeFreeswitch {
   }
 }
 
-/** The command `cond`: "a == b ? c : d". */
+/** The command `cond`: "a == b ? c : d", and "a < b ? c : d" of numbers. */
 export function cond(args: string): string {
-  const [, one, other, yes = "", no = ""] = /^(\S+) == (\S+) \? (\S+) : (\S+)$/.exec(args) ?? [];
-  return one === other ? yes : no;
+  const [, one = "", how, other = "", yes = "", no = ""] = /^(\S+) (==|<) (\S+) \? (\S+) : (\S+)$/.exec(args) ?? [];
+  const holds = how === "<" ? Number(one) < Number(other) : one === other;
+  return holds ? yes : no;
 }
