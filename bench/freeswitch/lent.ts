@@ -39,6 +39,7 @@ export async function takeCalls(clock: Clock, onCall: (call: LentCall) => Promis
         rate: (rate === 16_000 ? 16_000 : 8000) as SampleRate,
         // The bench's own dialplan sets nothing of the kind.
         sendsSilence: false,
+        again: false,
         signal: connection.closed,
         api: (command) => connection.api(command),
         sendmsg: (headers) => connection.sendmsg(headers),

@@ -7,7 +7,7 @@ import type { EslEvent } from "./esl/event.ts";
 import type { EslMessage } from "./esl/reader.ts";
 import type { OutboundCall } from "./esl/server.ts";
 import { type ChannelEvent, MEDIA_EVENTS, type MediaChannel, type MediaEventName } from "./media/port.ts";
-import { variableIn } from "./variables.ts";
+import { VARIABLE, variableIn } from "./variables.ts";
 
 /** How a channel's being lent ended: its caller hung up, somebody else took the call elsewhere, or the connection broke. */
 export interface ChannelEnd {
@@ -37,6 +37,7 @@ export class LentChannel implements MediaChannel {
   readonly data: ReadonlyMap<string, string>;
   readonly rate: MediaChannel["rate"];
   readonly sendsSilence: boolean;
+  readonly again: boolean;
   readonly connection: EslConnection;
   readonly #onEvent: (event: EslEvent) => void;
   readonly #onEnd: (end: ChannelEnd) => void;
@@ -58,6 +59,7 @@ export class LentChannel implements MediaChannel {
     this.data = call.data;
     this.rate = options.rate;
     this.sendsSilence = (Number.parseInt(variableIn(call.data, SILENCE), 10) || 0) !== 0;
+    this.again = Number(variableIn(call.data, VARIABLE.attempt)) > 1;
     this.connection = call.connection;
     this.#onEvent = options.onEvent;
     this.#onEnd = options.onEnd;

@@ -93,6 +93,11 @@ export class FakeAudioStream {
     this.#socket?.send(data);
   }
 
+  /** A stream that somebody has left here, to a host that is away. */
+  occupy(): void {
+    this.#attached = true;
+  }
+
   /** The connection breaks without a word. */
   break(): void {
     this.#socket?.terminate();

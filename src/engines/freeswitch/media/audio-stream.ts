@@ -1,6 +1,6 @@
 import { type RawData, WebSocket } from "ws";
 import type { Clock } from "../../../base/clock.ts";
-import { messageOf, OutsideError } from "../../../base/errors.ts";
+import { codeOf, messageOf, OutsideError } from "../../../base/errors.ts";
 import { withDeadline } from "../../../base/signals.ts";
 import type { MediaOptions } from "./options.ts";
 import type { ChannelEvent, MediaChannel, MediaCounts } from "./port.ts";
@@ -9,6 +9,9 @@ import type { StreamServer } from "./server.ts";
 // From the command to the connection, which the module makes after it has said +OK. It gives up by itself after a second.
 const CONNECT_MS = 700;
 const STOP_MS = 400;
+/** How soon the module's place is free that was somebody else's. */
+const FREED_MS = 20;
+const MAX_TRIES = 5;
 // Text that waits in the socket is sound that is too old.
 const MAX_UNSENT_BYTES = 64 * 1024;
 // Seconds between pings while nothing travels.
@@ -120,9 +123,31 @@ export class AudioStream {
     const { channel } = this.#options;
     await channel.api(`uuid_setvar_multi ${channel.uuid} ${this.#variables()}`, signal);
     const rate = channel.rate === 16_000 ? "16k" : "8k";
-    await channel.api(`uuid_audio_stream ${channel.uuid} start ${expected.url} mono ${rate} sidetone`, signal);
+    const start = `uuid_audio_stream ${channel.uuid} start ${expected.url} mono ${rate} sidetone`;
+    await channel.api(start, signal).catch(async (error: unknown) => {
+      if (!channel.again || !isOccupied(error)) throw error;
+      await this.#startAnew(start, signal);
+    });
     this.#started = true;
     return Promise.race([expected.connected, failed]);
+  }
+
+  /**
+   * Whoever had the call before may have left its stream, and there is one at a time: a host whose cable is cut closes nothing. It is
+   * stopped beside others, because the module says goodbye to such a one for a second; the place is free long before.
+   */
+  async #startAnew(start: string, signal: AbortSignal): Promise<void> {
+    const { channel, clock } = this.#options;
+    await channel.api(`bgapi uuid_audio_stream ${channel.uuid} stop`, signal);
+    for (let tries = 1; ; tries++) {
+      await clock.sleep(FREED_MS, signal);
+      try {
+        await channel.api(start, signal);
+        return;
+      } catch (error) {
+        if (!isOccupied(error) || tries === MAX_TRIES) throw error;
+      }
+    }
   }
 
   /** What is not set, the module reads as whatever is in memory. */
@@ -208,6 +233,10 @@ export class AudioStream {
     socket?.terminate();
   }
 }
+
+/** The module's only word for it. */
+const isOccupied = (error: unknown): boolean =>
+  codeOf(error) === "refused" && messageOf(error).includes("Operation Failed");
 
 /** Code and text of the module's events, as far as they can be read. */
 function whyOf({ body }: ChannelEvent): string {

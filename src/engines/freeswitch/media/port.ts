@@ -32,6 +32,8 @@ export interface MediaChannel {
   readonly rate: SampleRate;
   /** `send_silence_when_idle` was set when it was lent: FreeSWITCH sends 20 ms of its own in every 20 ms, until the call is lent anew. */
   readonly sendsSilence: boolean;
+  /** It is offered once more: whoever had it before may have left something of theirs. */
+  readonly again: boolean;
   /** Aborted when the leg is gone or was given back. */
   readonly signal: AbortSignal;
   /** One API command, over whichever connection. Resolves with what it printed ("+OK Success", "true"). Rejects when there is no answer, or with code "refused" when that is "-ERR" or "-USAGE". */

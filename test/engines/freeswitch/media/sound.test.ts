@@ -127,6 +127,18 @@ describe("a call's sound on this host", () => {
     expect(call.commands.filter((command) => command.endsWith(" stop"))).toEqual([]);
   });
 
+  test("a stream that was left by whoever had the call before, on a host that is away, is stopped and not waited for", async () => {
+    lend({ again: true }).sound.stream.occupy();
+    const media = await call.open();
+    await until(() => call.sound.stream.connected, "our own stream");
+    await bothHear(media);
+    const said = call.commands
+      .filter((command) => / st(?:art|op)\b/.test(command))
+      .map((command) => command.split(" ")[0]);
+    expect(said.slice(0, 3)).toEqual(["uuid_audio_stream", "bgapi", "uuid_audio_stream"]);
+    await media.stop();
+  });
+
   test("the module's connection is refused: the caller is heard by unicast", async () => {
     const media = await lend({ options: { url: "ws://127.0.0.1:9" } }).open();
     await bothHear(media);

@@ -32,10 +32,15 @@ export interface Call {
 export interface CallWishes extends Partial<Omit<FakeSoundOptions, "onEvent">> {
   readonly options?: Partial<MediaOptions>;
   readonly local?: boolean;
+  /** It was offered before. */
+  readonly again?: boolean;
 }
 
+/** The command bgapi: its thread comes to it a little later. */
+const BESIDE_MS = 30;
+
 /** One answered call in a fake FreeSWITCH whose 20 ms pass in real time, for its sockets are real. */
-export function lentCall({ options = {}, local = true, ...wishes }: CallWishes = {}): Call {
+export function lentCall({ options = {}, local = true, again = false, ...wishes }: CallWishes = {}): Call {
   const listeners = new Map<string, Set<(event: ChannelEvent) => void>>();
   const onEvent = ({ name, headers, body }: FakeEvent): void => {
     for (const listener of listeners.get(name) ?? []) listener({ get: (header) => headers[header] ?? "", body });
@@ -45,6 +50,10 @@ export function lentCall({ options = {}, local = true, ...wishes }: CallWishes =
   const hungUp = new AbortController();
   const api = async (command: string): Promise<string> => {
     commands.push(command);
+    if (command.startsWith("bgapi ")) {
+      systemClock.after(BESIDE_MS, () => sound.api(command.slice(6)));
+      return "+OK Job-UUID: 1";
+    }
     const answer = sound.api(command) ?? "-ERR no such command";
     if (/^-(ERR|USAGE)/.test(answer)) throw new OutsideError("refused", answer);
     return answer;
@@ -53,6 +62,7 @@ export function lentCall({ options = {}, local = true, ...wishes }: CallWishes =
     uuid: UUID,
     rate: sound.rate,
     sendsSilence: wishes.sendsSilence ?? false,
+    again,
     signal: hungUp.signal,
     api,
     sendmsg: async (headers) => sound.sendmsg(headers),
