@@ -51,7 +51,9 @@ const esl = z
 
 const lend = z
   .strictObject({
-    host: host("Where Sidetone listens for lent calls.").default("127.0.0.1"),
+    host: host(
+      "Where Sidetone listens for lent calls; on another host than FreeSWITCH's, its address as in the dialplan's `sidetone_socket`.",
+    ).default("127.0.0.1"),
     port: port(
       "As in the dialplan's `socket`. All workers of a service share it; another service has another one there.",
     ).default(8084),
