@@ -20,10 +20,11 @@ describe.skipIf(!ready)("the bench through the real Asterisk", () => {
     expect(figures.get("greeting_ms")?.max).toBeLessThan(20_000);
     // Much below nothing is a bench that takes off what was never waited for.
     expect(figures.get("reply_overhead_ms")?.p50).toBeGreaterThan(-70);
-    expect(figures.get("reply_overhead_ms")?.p50).toBeLessThan(10_000);
+    // Who is not understood on a busy machine is asked again after ten seconds.
+    expect(figures.get("reply_overhead_ms")?.p50).toBeLessThan(20_000);
     expect(figures.get("eager_reply_ms")?.p50).toBeGreaterThan(100);
-    expect(figures.get("eager_reply_ms")?.p50).toBeLessThan(10_000);
-    expect(figures.get("after_pause_ms")?.p50).toBeLessThan(10_000);
+    expect(figures.get("eager_reply_ms")?.p50).toBeLessThan(20_000);
+    expect(figures.get("after_pause_ms")?.p50).toBeLessThan(20_000);
     expect(figures.get("barge_in_ms")?.n).toBeGreaterThan(0);
     expect(figures.get("failover_kill_ms")?.max).toBeLessThan(5000);
     // A supervisor that did not kill it would not be noticed for as long as this.

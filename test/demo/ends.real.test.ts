@@ -18,7 +18,7 @@ function untilSays(child: ChildProcess, words: string): Promise<void> {
 describe.skipIf(!inject("asterisk") || !inject("pocketsphinx"))("the demo that is ended", () => {
   test.each([
     { when: "while it prepares", words: "making the menu" },
-    { when: "in mid-call", words: "the caller coughs" },
+    { when: "in mid-call", words: "Harbour Clinic" },
   ])("Ctrl-C $when leaves no process and no folder", { timeout: 180_000 }, async ({ words }) => {
     using folder = new DemoFolder();
     const child = folder.start();
