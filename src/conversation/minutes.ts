@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { CourseWriter } from "../call/journal.ts";
 import type { AsideHeard } from "./aside.ts";
 import { CourseTeller } from "./course.ts";
-import { type Exchange, turnOf } from "./exchange.ts";
+import { type Ended, type Exchange, turnOf } from "./exchange.ts";
 import type { History } from "./history.ts";
 import type { ConversationObserver } from "./observer.ts";
 import type { ToolRequest } from "./providers.ts";
@@ -10,10 +10,7 @@ import type { Question } from "./question.ts";
 import type { Utterance } from "./turn.ts";
 
 /** What the caller heard of a reply, and what it asks for. */
-export interface Outcome {
-  readonly heardMs: number;
-  readonly heardText: string;
-  readonly interrupted: boolean;
+export interface HeardReply extends Omit<Ended, "index"> {
   readonly tools?: readonly ToolRequest[];
 }
 
@@ -68,15 +65,15 @@ export class Minutes {
     this.#course.saying(kind, reply);
   }
 
-  record(exchange: Exchange, outcome: Outcome): void {
+  record(exchange: Exchange, heard: HeardReply): void {
     const { history, observer } = this.#options;
-    const { heardText, tools = [] } = outcome;
+    const { heardText, tools = [] } = heard;
     this.#course.heard(heardText, tools);
     this.#asked = heardText.trimEnd().endsWith("?");
     const index = this.#turns++;
     const write = (): void => {
-      history.agent(heardText, outcome.tools);
-      observer.turn(turnOf(exchange, { index, ...outcome }));
+      history.agent(heardText, heard.tools);
+      observer.turn(turnOf(exchange, { index, ...heard }));
     };
     // A tool's result follows its request at once, whatever words are still to come.
     if (exchange.owedWords > 0 && tools.length === 0) this.#unwritten = { exchange, write };

@@ -20,7 +20,7 @@ describe.skipIf(!ready)("the bench through the real Asterisk", () => {
     expect(figures.get("greeting_ms")?.max).toBeLessThan(20_000);
     // Much below nothing is a bench that takes off what was never waited for.
     expect(figures.get("reply_overhead_ms")?.p50).toBeGreaterThan(-70);
-    // Who is not understood on a busy machine is asked again after ten seconds.
+    // Seen once on a busy machine: 10.5 s. Who is not understood is asked again after eight seconds of silence.
     expect(figures.get("reply_overhead_ms")?.p50).toBeLessThan(20_000);
     expect(figures.get("eager_reply_ms")?.p50).toBeGreaterThan(100);
     expect(figures.get("eager_reply_ms")?.p50).toBeLessThan(20_000);

@@ -9,13 +9,11 @@ import type { WorkerSummary } from "../../src/server/server.ts";
 import { listCalls } from "../../src/store/calls.ts";
 import { openReading } from "../../src/store/database.ts";
 import { isGreeted, saidBy } from "../support/greeting.ts";
-import { type HeardFirst, heardFirst } from "../support/heard-first.ts";
+import { type HeardFirst, hasSoundSince, heardFirst } from "../support/heard-first.ts";
 import { startWholeService, type WholeService } from "../support/whole-service.ts";
 
 const NUMBER = "4100";
 const MAX_LATE = 3;
-/** What a caller still hears of a worker that is dead. */
-const SOUND_MS = 500;
 
 const install = inject("asterisk");
 
@@ -101,7 +99,7 @@ describe.skipIf(!install || !inject("pocketsphinx"))("a service with two workers
   /** Where a busy machine has cut what came, ears cannot tell whose words these are: there was sound since, and the one that is left has both calls. */
   async function isKept(leg: CallLeg, sinceMs: number): Promise<boolean> {
     const calls = (await taking()).reduce((sum, worker) => sum + worker.calls, 0);
-    return calls === 2 && leg.heard.spells.some(({ endMs }) => endMs > sinceMs + SOUND_MS);
+    return calls === 2 && hasSoundSince(leg, sinceMs);
   }
 
   const lastLines = async (): Promise<string> =>

@@ -1,6 +1,7 @@
 import { systemClock } from "../../src/base/clock.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
 import { heardSound } from "../../src/cli/demo/actors.ts";
+import { hasSoundSince } from "./heard-first.ts";
 import { puzzleOf } from "./puzzle.ts";
 import type { Stage } from "./stage.ts";
 
@@ -30,8 +31,6 @@ const HEARD_BY_MS = 5000;
 /** The record of a call that nobody goes on with is completed by another worker, or by the next one. */
 const WRITTEN_MS = 10_000;
 const LOOK_MS = 150;
-/** What a caller still hears of a worker that is dead. */
-const SOUND_MS = 500;
 
 /** Who has the callers of workers that were killed: by ear first, and of those who were not told by ear, by what is written down. */
 export class Aftermath {
@@ -94,9 +93,8 @@ export class Aftermath {
     const [kept, records] = await Promise.all([stage.kept(), stage.records()]);
     return this.#others(heard).flatMap((caller): Told[] => {
       const { name, leg, deaths } = caller;
-      const hasSound = leg.heard.spells.some(({ endMs }) => endMs > killedMs + SOUND_MS);
       const record = records.find(({ fromName }) => fromName === name);
-      if (leg.signal.aborted || !hasSound || !record) return [];
+      if (leg.signal.aborted || !hasSoundSince(leg, killedMs) || !record) return [];
       if (record.ended !== null) return [{ caller, what: "menu", ms: undefined }];
       if (record.attempt < 2 || deaths > 0) return [];
       return [{ caller, what: kept.get(name) === 2 ? "agent" : "anew", ms: undefined }];

@@ -4,6 +4,8 @@ import { heardSound } from "../../src/cli/demo/actors.ts";
 
 /** A deadline, not a measure: what was measured is printed, and stands in decision 0040. */
 const HEARD_MS = 5000;
+/** What a caller still hears of a worker that is dead. */
+const SOUND_MS = 500;
 
 /** What a caller heard first, and after how long. */
 export interface HeardFirst {
@@ -31,3 +33,7 @@ export async function heardFirst(
     over.abort();
   }
 }
+
+/** Whether a caller has had any sound that is not a dead worker's last. */
+export const hasSoundSince = ({ heard }: CallLeg, killedMs: number): boolean =>
+  heard.spells.some(({ endMs }) => endMs > killedMs + SOUND_MS);

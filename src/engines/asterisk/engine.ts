@@ -6,6 +6,7 @@ import { withDeadline, withinBeats } from "../../base/signals.ts";
 import type { Engine, EngineHealth, Leg, Next } from "../../call/engine.ts";
 import type { Siblings } from "../../call/siblings.ts";
 import type { EngineContext } from "../context.ts";
+import { Recorded } from "../recorded.ts";
 import { parseRecordingWord, rawOf } from "../recording-word.ts";
 import { AmiClient, type AmiClientOptions } from "./ami.ts";
 import { AriClient, type AriClientOptions, AriError } from "./ari.ts";
@@ -21,10 +22,9 @@ import { openWebsocketMedia, type WebsocketMediaOptions } from "./media.ts";
 import type { AsteriskOptions } from "./options.ts";
 import { Presence, type PresenceOptions } from "./presence.ts";
 import { shownBy } from "./pulse.ts";
-import { Recorded } from "./recorded.ts";
 import { asteriskRecording, tellPolicy } from "./recording.ts";
 import { Telling } from "./telling.ts";
-import { lookAround } from "./waiting.ts";
+import { livingCalls, lookAround } from "./waiting.ts";
 
 type Lent = Extract<AriEvent, { type: "lent" }>;
 type OnLeg = (leg: Leg) => Promise<void>;
@@ -122,7 +122,7 @@ class AsteriskEngine implements Engine {
     });
     this.#ami = connections.ami({ options: options.ami, clock, log });
     this.#telling = new Telling({ ari: this.#ari, ami: this.#ami, clock, log });
-    this.#recorded = new Recorded({ store: recordings, ari: this.#ari });
+    this.#recorded = new Recorded({ store: recordings, living: () => livingCalls(this.#ari) });
     const wanted = (): boolean => !this.#draining && !this.#signal.aborted;
     const reached = (): boolean => this.health.state === "connected";
     this.#heartbeat = new Heartbeat({ ari: this.#ari, siblings, wanted, reached, clock, log });

@@ -4,9 +4,9 @@ import type { Log } from "../../base/log.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { Engine, EngineHealth, Leg } from "../../call/engine.ts";
 import { transferResultOf } from "../../call/handover.ts";
-import type { RawRecording, RecordingStore } from "../../call/recording.ts";
 import type { EngineContext } from "../context.ts";
 import { isLoopback } from "../loopback.ts";
+import { Recorded } from "../recorded.ts";
 import { fuseIn } from "./deadman.ts";
 import { EslClient, type EslClientOptions } from "./esl/client.ts";
 import type { EslConnection } from "./esl/connection.ts";
@@ -63,15 +63,13 @@ class FreeswitchEngine implements Engine {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #metrics: Metrics | undefined;
-  readonly #recordings: RecordingStore | undefined;
   readonly #esl: EslClient;
   readonly #server: Pick<EslServer, "listen" | "shut" | "close">;
   readonly #media: Media;
   readonly #counts: MediaCounts = noMediaCounts();
   readonly #calls = new Map<string, LentCall>();
   readonly #fuses = new Fuses();
-  /** Calls of ours that are recorded, until FreeSWITCH says that it has stopped. */
-  readonly #recorded = new Map<string, RawRecording>();
+  readonly #recorded: Recorded;
   readonly #context: EngineContext;
   #onLeg: (leg: Leg) => Promise<void> = () => Promise.resolve();
   #detector: "spandsp_start_dtmf" | "start_dtmf" = "start_dtmf";
@@ -85,7 +83,10 @@ class FreeswitchEngine implements Engine {
     this.#clock = clock;
     this.#log = log;
     this.#metrics = metrics;
-    this.#recordings = recordings;
+    this.#recorded = new Recorded({
+      store: recordings,
+      living: () => livingCalls((command) => this.#api(command)),
+    });
     this.#media = connections.media(options.media, { clock, log, counts: this.#counts });
     this.#esl = connections.esl({
       access: options.esl,
@@ -109,7 +110,7 @@ class FreeswitchEngine implements Engine {
     this.#onLeg = onLeg;
     const timers = [
       this.#clock.every(COUNT_MS, () => this.#showCounts()),
-      this.#clock.every(SWEEP_MS, () => this.#sweep()),
+      this.#clock.every(SWEEP_MS, () => this.#recorded.sweep()),
     ];
     const beat = new HostBeat({
       lend: this.#options.lend,
@@ -164,11 +165,10 @@ class FreeswitchEngine implements Engine {
     const version = await api("version", closed);
     this.#detector = (await api("module_exists mod_spandsp", closed)) === "true" ? "spandsp_start_dtmf" : "start_dtmf";
     this.#log.info({ version, media: mode, reason }, "this FreeSWITCH lends calls");
-    if (this.#recordings)
-      await tellPolicy((command) => api(command, closed), { policy: this.#recordings.policy, log: this.#log });
-    const { briefs } = this.#context;
+    const { recordings, briefs } = this.#context;
+    if (recordings) await tellPolicy((command) => api(command, closed), { policy: recordings.policy, log: this.#log });
     if (briefs !== undefined) await api(`global_setvar ${GLOBAL.briefDir}=${briefs}`, closed);
-    this.#sweep();
+    this.#recorded.sweep();
   }
 
   #onEvent(event: EslEvent): void {
@@ -201,12 +201,12 @@ class FreeswitchEngine implements Engine {
       clock: this.#clock,
       log: this.#log,
       media: this.#media,
-      recordings: this.#recordings,
+      recordings: this.#context.recordings,
       detector: this.#detector,
       fuses: this.#fuses.take(call.uuid),
     });
     this.#calls.set(call.uuid, lent);
-    if (lent.raw) this.#recorded.set(call.uuid, lent.raw);
+    if (lent.raw) this.#recorded.add(call.uuid, lent.raw);
     try {
       await lent.run(this.#onLeg);
     } finally {
@@ -251,15 +251,9 @@ class FreeswitchEngine implements Engine {
 
   #stopped(event: EslEvent): void {
     const uuid = event.get("Unique-ID");
-    const raw = this.#recorded.get(uuid);
+    const path = event.get("Record-File-Path");
     // A recording of somebody else's on the same channel goes on or ends as it likes.
-    if (!raw || !event.get("Record-File-Path").includes(`${raw.startedEpochSeconds}-${uuid}`)) return;
-    this.#recordings?.finished(raw);
-    this.#recorded.delete(uuid);
-  }
-
-  #sweep(): void {
-    this.#recordings?.sweep(() => livingCalls((command) => this.#api(command)));
+    this.#recorded.finished(uuid, ({ startedEpochSeconds }) => path.includes(`${startedEpochSeconds}-${uuid}`));
   }
 
   async #api(command: string): Promise<string> {

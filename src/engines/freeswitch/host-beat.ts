@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import { codeOf, isCancellation } from "../../base/errors.ts";
+import { codeOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { isLoopback } from "../loopback.ts";
 import type { EslConnection } from "./esl/connection.ts";
@@ -48,7 +48,7 @@ export class HostBeat {
       const now = connection();
       if (now && wanted())
         await this.#beat(now).catch((error: unknown) => {
-          if (isCancellation(error, signal) || codeOf(error) !== "refused" || refused) return;
+          if (codeOf(error) !== "refused" || refused) return;
           refused = true;
           log.warn({ err: error }, "the dialplan cannot be told that this host is there");
         });
