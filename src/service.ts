@@ -111,6 +111,7 @@ export async function startService(config: Config, parts: ServiceParts): Promise
   const context = { context: { clock, log, cacheDir: config.cacheDir }, log, metrics, hintsOf: parts.hintsOf };
   let generation: Generation = createGeneration(config, context);
   const journal = await openJournal(config.journal, { clock, log, onFailure: () => metrics.journalFailures.inc() });
+  if (crew) crew.siblings.betweenHosts = (offer) => journal.takeOffer(offer);
   const opening = new Opening({ clock, log, metrics, stateDir: config.stateDir, config: () => generation.config });
   const briefs = new Briefs({ dir: join(config.stateDir, "briefs"), clock, log });
   const callers = new Callers({ clock, log, tell: (caller) => crew?.tellCaller(caller) });

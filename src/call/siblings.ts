@@ -6,7 +6,7 @@ export interface Siblings {
   readonly othersTake: boolean;
   /**
    * A call is offered to all: how many others are to be asked before this worker is. 0: it is ours to take. The least loaded
-   * comes first. Every worker finds much the same order, because all know the same; where they differ, the PBX lets one have it.
+   * comes first. Every worker finds much the same order, because all know the same; where they differ, `claim` lets one have it.
    */
   turnFor(call: string): number;
   /**

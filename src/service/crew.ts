@@ -14,6 +14,7 @@ export interface CrewOptions {
   readonly taking: () => boolean;
   /** How many a worker may have. */
   readonly callsPerWorker: () => number;
+  /** Lets one of this host's workers alone have what was offered. */
   readonly claim: (offer: string) => Promise<boolean>;
 }
 
@@ -28,6 +29,8 @@ export class Crew implements Siblings {
   /** Calls that were somebody's to take, and may not be counted yet. */
   readonly #assigned: { readonly pid: number; readonly atMs: number }[] = [];
   #others: readonly SiblingState[] = [];
+  /** Where other hosts hear of the same calls: lets one of them alone have what was offered. */
+  betweenHosts: (offer: string) => Promise<boolean> = async () => true;
 
   constructor(options: CrewOptions) {
     this.#options = options;
@@ -60,8 +63,8 @@ export class Crew implements Siblings {
     return this.#options.calls() + this.#others.reduce((sum, { calls }) => sum + calls, 0);
   }
 
-  claim(offer: string): Promise<boolean> {
-    return this.#options.claim(offer);
+  async claim(offer: string): Promise<boolean> {
+    return (await this.#options.claim(offer)) && (await this.betweenHosts(offer));
   }
 
   get burden(): "even" | "more" | "full" {

@@ -28,6 +28,8 @@ export interface JournalDisk {
   list(dir: string): Promise<string[]>;
   /** Milliseconds since 1970; undefined: there is none. */
   changedAt(path: string): Promise<number | undefined>;
+  /** Where several hosts share it: whoever is the first to ask has the name, and nobody else for so long. */
+  reserve?(name: string, keepMs: number): Promise<boolean>;
   /** For whoever does nothing but with it: resolves when it answers, rejects when it does not. */
   ready?(): Promise<void>;
   close?(): Promise<void>;

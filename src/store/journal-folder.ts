@@ -24,6 +24,10 @@ export interface JournalFolderOptions {
 
 /** A caller waits for it in silence. */
 const CLAIM_MS = 400;
+/** So does this one, and the dialplan with him: for half a second in all. */
+const OFFER_MS = 100;
+/** An offer is over by then; its name never comes again. */
+const OFFER_KEPT_MS = 10_000;
 const CLOSE_MS = 1000;
 const RETRY_MS = 1000;
 const LOG_EVERY_MS = 60_000;
@@ -70,6 +74,23 @@ export class JournalFolder implements CallJournal {
 
   takeBack(call: JournalledCall): Promise<Claim> {
     return this.#inTime(() => this.#takeBack(call));
+  }
+
+  /**
+   * Several hosts hear of the same offered call: whether this one may connect to it. Where no other host shares the journal, or it does
+   * not answer in time, the PBX has to decide. Never rejects.
+   */
+  async takeOffer(offer: string): Promise<boolean> {
+    const disk = this.#disk;
+    if (!disk.reserve) return true;
+    const reserved = async (): Promise<boolean> => (await disk.reserve?.(`offer:${offer}`, OFFER_KEPT_MS)) ?? true;
+    try {
+      const { clock } = this.#options;
+      return await withinBeats(reserved, { clock, ms: OFFER_MS, message: "the journal did not answer" });
+    } catch (error) {
+      this.#failed(error);
+      return true;
+    }
   }
 
   forget(call: Pick<JournalledCall, "id" | "engine">): void {

@@ -110,6 +110,10 @@ export class ValkeyDisk implements JournalDisk {
     return left < 0 ? undefined : this.#clock.wall() - (KEEP_MS - left);
   }
 
+  async reserve(name: string, keepMs: number): Promise<boolean> {
+    return (await this.#asked(() => this.#client.set(this.#key(name), "1", "PX", keepMs, "NX"))) !== null;
+  }
+
   async ready(): Promise<void> {
     await this.#asked(() => this.#client.ping());
   }

@@ -100,3 +100,27 @@ test("the calls of all are what all have told, and this worker's own", () => {
   all[0]?.update([{ slot: 1, pid: 100, calls: 3, taking: true }]);
   expect(all[0]?.othersTake).toBe(false);
 });
+
+test("what was offered is this worker's if no other one of this host has it, and then if no other host has", async () => {
+  const asked: string[] = [];
+  const crew = new Crew({
+    ...{
+      clock: new VirtualClock(),
+      pid: 1,
+      size: () => 1,
+      calls: () => 0,
+      taking: () => true,
+      callsPerWorker: () => 1,
+    },
+    claim: async (offer) => offer !== "a sibling's",
+  });
+  expect(await crew.claim("mine")).toBe(true);
+  crew.betweenHosts = async (offer) => {
+    asked.push(offer);
+    return offer !== "another host's";
+  };
+  expect(await crew.claim("mine")).toBe(true);
+  expect(await crew.claim("another host's")).toBe(false);
+  expect(await crew.claim("a sibling's")).toBe(false);
+  expect(asked).toEqual(["mine", "another host's"]);
+});

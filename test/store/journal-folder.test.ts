@@ -119,6 +119,21 @@ test("a disk that hangs is waited for while a caller bears the silence, and not 
   expect(claim).toEqual({ type: "none" });
 });
 
+test("a server of several hosts that hangs keeps nobody from an offered call, and a folder asks nobody", async () => {
+  const clock = new VirtualClock();
+  const never = new Promise<never>(() => {});
+  const taking = worker({ clock, disk: { ...realDisk, reserve: () => never } }).takeOffer("media-1");
+  let taken: boolean | undefined;
+  void taking.then((mine) => {
+    taken = mine;
+  });
+  await clock.advance(90);
+  expect(taken).toBeUndefined();
+  await clock.advance(20);
+  expect([taken, failures]).toEqual([true, 1]);
+  expect(await worker().takeOffer("media-1")).toBe(true);
+});
+
 test("a worker that a busy machine keeps from running finds what the disk has answered meanwhile", async () => {
   await died();
   const claiming = worker().claim(CALL);

@@ -90,6 +90,27 @@ test("a server that takes nothing more costs the journal alone", async () => {
   await expect.poll(() => server.text, { timeout: 10_000 }).toContain("reception");
 });
 
+test("of several hosts that hear of one call one alone connects to it, and the next call is anybody's again", async () => {
+  const { server, port } = await serve();
+  const hosts = await Promise.all([1, 2, 3].map(() => host(`valkey://127.0.0.1:${port}`)));
+  await Promise.all(hosts.map(({ disk }) => disk.ready()));
+  for (let call = 0; call < 20; call++) {
+    const taken = await Promise.all(hosts.map(({ journal }) => journal.takeOffer(`media-${call}`)));
+    expect(taken.filter(Boolean), `call ${call}`).toHaveLength(1);
+  }
+  expect(await hosts[0]?.disk.list()).toEqual([]);
+  server.pass(11_000);
+  expect(server.keys).toEqual([]);
+});
+
+test("a server that is away keeps nobody from a call: the PBX decides who has it", async () => {
+  const { server, port } = await serve();
+  await server.close();
+  const { journal, failures } = await host(`valkey://127.0.0.1:${port}`);
+  expect(await journal.takeOffer("media-1")).toBe(true);
+  expect(failures()).toBe(1);
+});
+
 test("what nobody removes, the server removes an hour after its last word", async () => {
   const { server, port } = await serve();
   const { disk, journal } = await host(`valkey://127.0.0.1:${port}`);

@@ -67,6 +67,7 @@ class WebsocketLine implements Line {
   readonly #onClosed: () => void;
   #media: LineMedia | undefined;
   #start: (media: LineMedia) => void;
+  #heard: () => void;
   #fail: (error: Error) => void;
   #onDigit: (digit: string) => void = () => {};
   #full = false;
@@ -89,8 +90,10 @@ class WebsocketLine implements Line {
       this.#media = media;
       media.start();
       this.#watch();
-      started.resolve();
+      // Of two that come in the same moment both are let in, and told that it starts. Whom Asterisk listens to has an answer.
+      this.#command("GET_STATUS");
     };
+    this.#heard = started.resolve;
     const options = { perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES };
     this.#socket = new WebSocket(`${url.replace(/\/+$/, "")}/media/${encodeURIComponent(id)}`, ["media"], options);
     this.#listen();
@@ -210,6 +213,7 @@ class WebsocketLine implements Line {
 
   #onStatus(frames: number, full: boolean): void {
     this.#unanswered = 0;
+    this.#heard();
     // Some versions say nothing when a flush has made room.
     if (this.#full && !full) this.#full = false;
     if (frames > QUEUE_LIMIT_FRAMES) this.#flushBacklog();

@@ -163,6 +163,20 @@ describe("nobody's call is lost", () => {
     expect(lines.filter((line) => /"level":"(warn|error)"/.test(line))).toEqual([]);
   });
 
+  test("of two that Asterisk has let in at the same moment, the one that it does not listen to has no call", async () => {
+    const two = [run(pbx), run(pbx)];
+    await Promise.all(two.map(connected));
+    pbx.mediaAtOnce = 2;
+    const call = pbx.dial();
+    await until(() => two.some(({ legs }) => legs.length > 0), "a leg");
+    expect([...pbx.mediaRequests]).toEqual([101, 101]);
+    await until(() => pbx.unheard.length === 1 && pbx.unheard.every(({ left }) => left), "one who has left");
+    expect(two.flatMap(({ legs }) => legs)).toHaveLength(1);
+    expect(call.place).toBe("lent");
+    call.hangUp();
+    await Promise.all(two.flatMap(({ legs }) => legs.map((leg) => ended(leg.signal))));
+  });
+
   test("a call that was offered while nobody heard is taken after the reconnection", async () => {
     const one = run(pbx);
     await connected(one);

@@ -43,6 +43,10 @@ export class FakeAsterisk {
   restOverWebsocket = true;
   /** Takes connections and answers nothing more, as after asterisk#2170. */
   wedged = false;
+  /** So many who connect to a call come in the same moment, and are let in. */
+  mediaAtOnce = 1;
+  readonly unheard: WebsocketMedia[] = [];
+  readonly #waiting: WebSocket[] = [];
   /** The milder form: everything answers but GET /applications. */
   wedgedApplications = false;
   /** What ListCommands shows. */
@@ -189,8 +193,19 @@ export class FakeAsterisk {
     const id = url.pathname.replace(/^\/media\//, "");
     const call = this.calls.find(({ connection, place }) => connection === id && place === "lent");
     this.mediaRequests.push(call ? (call.media ? 409 : 101) : 404);
-    if (call && !call.media) accept((client) => call.answer(new WebsocketMedia(client, call)));
+    if (call && !call.media) accept((client) => this.#onMedia(client, call));
     else refuse(socket, call ? 409 : 404);
+  }
+
+  /** Asterisk looks whether somebody is there before it has answered; of those that come meanwhile it listens to the last. */
+  #onMedia(client: WebSocket, call: LentCall): void {
+    this.#waiting.push(client);
+    if (this.#waiting.length < this.mediaAtOnce) return;
+    const all = this.#waiting.splice(0).map((each) => new WebsocketMedia(each, call));
+    const last = all.pop();
+    for (const one of all) one.unheard = true;
+    this.unheard.push(...all);
+    if (last) call.answer(last);
   }
 
   #onController(socket: WebSocket, name: string): void {

@@ -28,6 +28,10 @@ export class WebsocketMedia implements FakeMedia {
   /** A frame that the controller sent, as it came; the buffer is the socket's. */
   onFrame: (data: Buffer) => void = () => {};
   queue: Int16Array[] = [];
+  /** Let in, and not listened to. */
+  unheard = false;
+  /** The controller has closed it. */
+  left = false;
   discarded = 0;
   ignoredTexts = 0;
   readonly #socket: WebSocket;
@@ -37,8 +41,13 @@ export class WebsocketMedia implements FakeMedia {
   constructor(socket: WebSocket, call: LentCall) {
     this.#socket = socket;
     this.#frameBytes = call.wideband ? 640 : 320;
-    socket.on("message", (data: Buffer, isBinary) => (isBinary ? this.#onSound(data) : this.#onText(data)));
-    socket.on("close", () => call.mediaEnded());
+    socket.on("message", (data: Buffer, isBinary) => {
+      if (!this.unheard) isBinary ? this.#onSound(data) : this.#onText(data);
+    });
+    socket.on("close", () => {
+      this.left = true;
+      if (!this.unheard) call.mediaEnded();
+    });
     socket.on("error", () => {});
     this.tell({
       event: "MEDIA_START",
