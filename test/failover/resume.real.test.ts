@@ -5,6 +5,7 @@ import type { CallLeg } from "../../src/caller/leg.ts";
 import { type DemoService, startDemoService } from "../../src/cli/demo/service.ts";
 import { listCalls } from "../../src/store/calls.ts";
 import { openReading } from "../../src/store/database.ts";
+import { follow } from "../support/follow.ts";
 import { isGreeted, saidBy } from "../support/greeting.ts";
 import { type HeardFirst, heardFirst } from "../support/heard-first.ts";
 import { startWholeService, type WholeService } from "../support/whole-service.ts";
@@ -30,14 +31,9 @@ describe.skipIf(!install || !inject("pocketsphinx"))("two services on one PBX, w
   async function watch(service: DemoService): Promise<void> {
     const calls = new Set<string>();
     callsOf.set(service, calls);
-    while (!over.signal.aborted) {
-      try {
-        for await (const event of service.events(over.signal)) if (event.type === "started") calls.add(event.call);
-      } catch {
-        // Its worker has been killed: the next one is asked.
-      }
-      await systemClock.sleep(50, over.signal).catch(() => undefined);
-    }
+    await follow(service, over.signal, (event) => {
+      if (event.type === "started") calls.add(event.call);
+    });
   }
 
   beforeAll(async () => {

@@ -110,7 +110,7 @@ export const mark = (name: string): Step =>
 
 /** The mark at which the scenario waits for the end of what happens meanwhile. */
 export const TALKING = "talking";
-const TALK_MS = 15_000;
+const TALK_MS = 40_000;
 
 /** Goes on when all that happens meanwhile has happened: the request comes from the test, not from the PBX. */
 export const talk = (): Step[] => [mark(TALKING), `<recv request="INFO" timeout="${TALK_MS}"></recv>`];

@@ -11,11 +11,20 @@ import { type Inventory, NUMBER, startWorld, type World } from "./world.ts";
 const install = inject("asterisk");
 const QUESTION = "What are your opening hours?";
 const FIRST_MS = 700;
+const ASKS = 3;
 
-/** Asks, over the greeting perhaps, and hears the answer. */
-async function conversation(end: RtpEnd, say = (pcm: Int16Array) => end.say(pcm)): Promise<void> {
-  await say(words(QUESTION, { voice: "rms" }));
-  await end.hears({ sinceMs: systemClock.now(), ms: 600 });
+/**
+ * Asks, over the greeting perhaps, and hears the answer. Whoever is not understood asks again, as people do: how well a recogniser hears
+ * what a busy machine sends late is not tried here.
+ */
+async function conversation(world: World, end: RtpEnd, say = (pcm: Int16Array) => end.say(pcm)): Promise<void> {
+  for (let asked = 1; asked <= ASKS; asked++) {
+    await say(words(QUESTION, { voice: "rms" }));
+    await end.hears({ sinceMs: systemClock.now(), ms: 600 });
+    if (/open/i.test(world.callerWords)) return;
+    process.stdout.write(`asked ${asked} times, understood: "${world.callerWords}"\n`);
+    await end.silent({ forMs: 400 });
+  }
 }
 
 /** The question of the newest call is on record, as a recogniser hears it. */
@@ -92,7 +101,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
         await end.silent({ forMs: 900 });
         // What is said while the agent is on hold is nobody's words.
         await reached("unheld");
-        await conversation(end);
+        await conversation(world, end);
       },
     });
     await understood(world);
@@ -131,7 +140,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
       async meanwhile(end) {
         await end.hears();
         await expect.poll(() => end.typesSince(systemClock.now() - 100)).toEqual(new Set([8]));
-        await conversation(end, (pcm) =>
+        await conversation(world, end, (pcm) =>
           end.say(
             pcm,
             {},
@@ -190,7 +199,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
     await world.call(steps, {
       async meanwhile(end) {
         await end.hears();
-        await conversation(end, async (pcm) => {
+        await conversation(world, end, async (pcm) => {
           await end.say(pcm);
           end.comfortNoise();
         });
@@ -204,7 +213,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
     await world.call(steps, {
       async meanwhile(end) {
         await end.hears();
-        await conversation(end, (pcm) => end.say(pcm, { ptimeMs: 30 }));
+        await conversation(world, end, (pcm) => end.say(pcm, { ptimeMs: 30 }));
       },
     });
     await understood(world);
@@ -216,8 +225,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
       async meanwhile(end) {
         await end.hears();
         await end.say(new Int16Array(3_200), { ssrc: 7 });
-        await end.say(words(QUESTION, { voice: "rms" }), { ssrc: 99 });
-        await end.hears({ sinceMs: systemClock.now(), ms: 600 });
+        await conversation(world, end, (pcm) => end.say(pcm, { ssrc: 99 }));
       },
     });
     await understood(world);
@@ -239,7 +247,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
         async meanwhile(end) {
           await end.hears();
           await other.hears({ ms: 100 });
-          await conversation(other);
+          await conversation(world, other);
         },
       });
     } finally {
@@ -294,7 +302,7 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("sipp"))("the SIP
         await end.hears();
         await world.whole.asterisk.cli("dialplan reload");
         await world.whole.asterisk.cli("core reload");
-        await conversation(end);
+        await conversation(world, end);
       },
     });
     await understood(world);

@@ -9,6 +9,7 @@ import type { Cdr } from "../../src/call/cdr.ts";
 import { recordsDirOf } from "../../src/cli/demo/aftermath.ts";
 import { listCalls } from "../../src/store/calls.ts";
 import { openReading } from "../../src/store/database.ts";
+import { follow } from "../support/follow.ts";
 import { startWholeService, type WholeService } from "../support/whole-service.ts";
 import { RtpEnd } from "./rtp-end.ts";
 import { mark, type Step, TALKING } from "./scenario.ts";
@@ -52,6 +53,8 @@ export interface World extends AsyncDisposable {
   /** The record of the newest call, once it is complete. */
   record(): Promise<Cdr>;
   records(): Promise<number>;
+  /** What was understood of the caller's words so far, in the newest call: finals, and the guess at what is still being said. */
+  readonly callerWords: string;
   /** What must be as it was: channels, globals, handles. */
   inventory(): Promise<Inventory>;
   /** Resolves when Asterisk has no channel left. */
@@ -83,6 +86,14 @@ export async function startWorld(install: AsteriskInstall): Promise<World> {
     extra: { "pjsip.conf": TRUNKS, "extensions.conf": DIALPLAN },
   });
   const { asterisk, service } = whole;
+  const following = new AbortController();
+  const newest = { finals: "", guess: "" };
+  const followed = follow(service, following.signal, (event) => {
+    if (event.type === "started") Object.assign(newest, { finals: "", guess: "" });
+    else if (event.type === "callerWords" && event.final)
+      Object.assign(newest, { finals: `${newest.finals} ${event.text}`, guess: "" });
+    else if (event.type === "callerWords") newest.guess = event.text;
+  });
   const records = async (limit: number): Promise<Cdr[]> => {
     const database = openReading(recordsDirOf(service.stateDir));
     if (!database) return [];
@@ -120,6 +131,9 @@ export async function startWorld(install: AsteriskInstall): Promise<World> {
       }
     },
     records: async () => (await records(1_000)).length,
+    get callerWords() {
+      return `${newest.finals} ${newest.guess}`.trim();
+    },
     async settled() {
       const deadline = systemClock.now() + 5_000;
       while (!(await channelsOf(asterisk)).startsWith("0 ")) {
@@ -143,7 +157,11 @@ export async function startWorld(install: AsteriskInstall): Promise<World> {
         workerHandles: handles(await service.workerPid()),
       };
     },
-    [Symbol.asyncDispose]: () => whole[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      following.abort();
+      await followed;
+      await whole[Symbol.asyncDispose]();
+    },
   };
 }
 
