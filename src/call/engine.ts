@@ -39,6 +39,11 @@ export interface Leg {
   readonly codec: string;
   /** 1 when the dialplan offers the call for the first time, 2 when a controller died with it. */
   readonly attempt: number;
+  /**
+   * Nobody died with the call a second time: the connection of a host that had been cut off ended only now, and took it from whoever had
+   * it. So this is a third offer, and the last.
+   */
+  readonly shaken?: boolean;
   /** Whom the call was given to before, and why it is back; absent: it comes from elsewhere. */
   readonly returned?: Returned;
   /** Aborted when the leg is gone or was given back; `reason` is a HangupCause. */

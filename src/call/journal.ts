@@ -70,7 +70,11 @@ export type CourseMessage =
   | { readonly role: "tool"; readonly id: string; readonly result: string };
 
 /** What a journal must know of a call. */
-export type JournalledCall = Pick<Leg, "id" | "from" | "to" | "direction"> & { readonly engine: string };
+export type JournalledCall = Pick<Leg, "id" | "from" | "to" | "direction"> & {
+  readonly engine: string;
+  /** As the leg has it. */
+  readonly shaken?: boolean;
+};
 
 /**
  * `mine`: this worker has the call now, and whoever had it before writes into the void. `refused`: somebody else has gone on

@@ -45,8 +45,8 @@ export async function comesBack(leg: Leg, options: JournalContext): Promise<Take
   return claim.type === "mine" ? { before: claim.course, begin: () => claim.writer } : begun(leg, options);
 }
 
-const callOf = ({ id, from, to, direction }: Leg, engine: string): JournalledCall => ({
-  ...{ id, from, to, direction, engine },
+const callOf = ({ id, from, to, direction, shaken = false }: Leg, engine: string): JournalledCall => ({
+  ...{ id, from, to, direction, shaken, engine },
 });
 
 /** What was being said when the worker died, for the record: nobody else can tell it any more. */

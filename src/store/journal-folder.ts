@@ -35,8 +35,8 @@ const LOG_EVERY_MS = 60_000;
 const STALE_MS = 3_600_000;
 
 /**
- * The courses of calls as files: `<engine>-<call>.1.jsonl`, and `.2` for whoever goes on with it. To make the second one
- * is to claim the call: the file system lets one alone do it. Nobody waits for the disk.
+ * The courses of calls as files: `<engine>-<call>.1.jsonl`, `.2` for whoever goes on with it, and `.3` for whoever goes on with a call
+ * that was shaken off then. To make it is to claim the call: the file system lets one alone do it. Nobody waits for the disk.
  */
 export class JournalFolder implements CallJournal {
   readonly #options: JournalFolderOptions;
@@ -62,8 +62,8 @@ export class JournalFolder implements CallJournal {
   }
 
   begin(call: JournalledCall, agent: string): CourseWriter {
-    const [path, second] = this.#pathsOf(call);
-    const file = new JournalFile(this.#fileOptions(path, { stale: [second], older: [] }), beganOf(call, agent));
+    const [path, ...stale] = this.#pathsOf(call);
+    const file = new JournalFile(this.#fileOptions(path, { stale, older: [] }), beganOf(call, agent));
     this.#wake(file);
     return file;
   }
@@ -134,44 +134,56 @@ export class JournalFolder implements CallJournal {
   }
 
   async #claim(call: JournalledCall): Promise<Claim> {
-    const [first, second] = this.#pathsOf(call);
-    const text = await this.#disk.read(first);
-    // Whoever began it died before its first line was whole: as good as none.
-    if (text === undefined || !text.includes("\n")) return { type: "none" };
-    const handle = await this.#disk.create(second);
+    const paths = this.#pathsOf(call);
+    const at = call.shaken ? 2 : 1;
+    const older = paths.slice(0, at);
+    const last = await this.#lastOf(older);
+    if (!last) return { type: "none" };
+    const own = paths[at] as string;
+    const handle = await this.#disk.create(own);
     if (!handle) return { type: "refused" };
-    const read = this.#lines.read(text, nameIn(first));
+    const read = this.#lines.read(last.text, nameIn(last.path));
     if (!read) {
       await handle.close();
       throw new Error("a journal cannot be read: was it written with another key?");
     }
     const { began, events } = read;
-    const file = new JournalFile(this.#fileOptions(second, { stale: [], older: [first] }), began, events, handle);
+    const file = new JournalFile(this.#fileOptions(own, { stale: [], older }), began, events, handle);
     this.#wake(file);
     return { type: "mine", course: courseOf(began.agent, events), writer: file };
   }
 
-  /** The later of the two files, as whoever parked the call has left it. Its events begin a new first one. */
+  /** The last of these that has a whole line. Whoever began one and died before that has left as good as none. */
+  async #lastOf(paths: readonly string[]): Promise<{ path: string; text: string } | undefined> {
+    for (const path of paths.toReversed()) {
+      const text = await this.#disk.read(path);
+      if (text?.includes("\n")) return { path, text };
+    }
+    return undefined;
+  }
+
+  /** The last of its files, as whoever parked the call has left it. Its events begin a new first one. */
   async #takeBack(call: JournalledCall): Promise<Claim> {
-    const [first, second] = this.#pathsOf(call);
-    for (const path of [second, first]) {
+    const paths = this.#pathsOf(call);
+    const [first, ...stale] = paths;
+    for (const path of paths.toReversed()) {
       const text = await this.#disk.read(path);
       const read = text === undefined ? undefined : this.#lines.read(text, nameIn(path));
       if (!read) continue;
       const { began } = read;
       // The conversation that was over goes on: nobody is to be passed on once more for its old end.
       const events = read.events.filter(({ type }) => type !== "left");
-      const file = new JournalFile(this.#fileOptions(first, { stale: [second], older: [] }), began, events);
+      const file = new JournalFile(this.#fileOptions(first, { stale, older: [] }), began, events);
       this.#wake(file);
       return { type: "mine", course: courseOf(began.agent, events), writer: file };
     }
     return { type: "none" };
   }
 
-  #pathsOf({ engine, id }: Pick<JournalledCall, "id" | "engine">): readonly [string, string] {
+  #pathsOf({ engine, id }: Pick<JournalledCall, "id" | "engine">): readonly [string, string, string] {
     // Ids are the PBX's; whatever is none stays in its folder.
     const stem = join(this.#options.dir, `${engine}-${encodeURIComponent(id).slice(0, 150)}`);
-    return [`${stem}.1.jsonl`, `${stem}.2.jsonl`];
+    return [`${stem}.1.jsonl`, `${stem}.2.jsonl`, `${stem}.3.jsonl`];
   }
 
   #fileOptions(path: string, others: Pick<JournalFileOptions, "stale" | "older">) {

@@ -27,11 +27,12 @@ describe.skipIf(!install || !inject("pocketsphinx") || !inject("network"))(
       const { newcomers, faults: all } = JSON.parse(out) as Told;
       expect(newcomers, "each new call is one host's").toEqual(Array.from({ length: NEWCOMERS }, () => 1));
       expect(all.map(({ fault }) => fault)).toEqual(FAULTS);
-      for (const { fault, up, agentMs, menuMs, againMs, speakers, takers } of all) {
+      for (const { fault, up, agentMs, menuMs, againMs, speakers, takers, goesOn } of all) {
         expect(up, `${fault}: the call is up`).toBe(true);
         expect(agentMs ?? menuMs ?? againMs, fault).toBeLessThan(fault === "slow" ? SLOW_MS : AGAIN_MS);
         // While the line is bad, and when it is whole again.
         expect(Math.max(...speakers), `${fault}: one speaks, and no other`).toBeLessThanOrEqual(1);
+        expect(goesOn, `${fault}: it goes on`).toBe(true);
         expect(takers[0], `${fault}: one has the call, and no other`).toBe(1);
         expect(takers[1], fault).toBeLessThanOrEqual(2);
       }

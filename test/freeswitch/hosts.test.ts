@@ -88,6 +88,34 @@ describe("where the dialplan of FreeSWITCH offers a call", () => {
     );
   });
 
+  test("who has let the timer run out is not asked again, although the time that it named is not over", () => {
+    const globals = {
+      sidetone_socket: "10.0.0.1:8084|10.0.0.1:8085|10.0.0.11:8084|10.0.0.2:8084",
+      ...until({ "10.0.0.1": FUTURE, "10.0.0.11": FUTURE, "10.0.0.2": FUTURE }),
+      "sidetone_until_10.0.0.1_8085": FUTURE,
+    };
+    const own = { sidetone_attempt: "1", socket_host: "10.0.0.1" };
+    const { at, variables } = arrive("sidetone-hung", { globals, own });
+    expect(at).toBe("10.0.0.11:8084|10.0.0.2:8084");
+    expect(variables.get("sidetone_silent")).toBeUndefined();
+    // Nobody else is there.
+    const alone = arrive("sidetone-hung", { globals: { ...globals, sidetone_socket: "10.0.0.1:8084" }, own });
+    expect(alone.at).toBe("sidetone-menu");
+  });
+
+  test("where the host before was cut off, and its connection ends at last, the call is offered once more, and once only", () => {
+    const globals = { sidetone_socket: "10.0.0.1:8084|10.0.0.2:8084", ...until({ "10.0.0.2": FUTURE }) };
+    const lent = { sidetone_taken: "yes", sidetone_attempt: "2", sidetone_former: "connected", socket_resume: "true" };
+    const { at, variables } = arrive("sidetone-back", { globals, own: lent });
+    expect([at, variables.get("sidetone_attempt")]).toEqual(["10.0.0.2:8084|10.0.0.1:8084", "3"]);
+    const { at: then } = arrive("sidetone-back", {
+      globals,
+      own: { ...Object.fromEntries(variables), sidetone_taken: "yes" },
+    });
+    expect(then).toBe("sidetone-menu");
+    expect(arrive("sidetone-back", { globals, own: { ...lent, sidetone_former: "" } }).at).toBe("sidetone-menu");
+  });
+
   test("on FreeSWITCH's own host a worker that hangs is followed by the menu", () => {
     const { at } = arrive("sidetone-hung", {
       globals: { sidetone_socket: "127.0.0.1:8084|127.0.0.1:8085" },

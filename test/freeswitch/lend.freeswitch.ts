@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { whileLent } from "../../src/engines/freeswitch/deadman.ts";
+import { whileLent } from "../../src/engines/freeswitch/while-lent.ts";
 import type { SipPeer } from "../asterisk/sip-peer.ts";
 import { Pbx, PHONE_HZ, PROMPT_HZ, type Worker } from "./pbx.ts";
 

@@ -127,6 +127,28 @@ describe.each([
     expect(failures).toBe(0);
   });
 
+  test("is claimed a third time of a call that was shaken off, with what the second one has heard, and not a fourth time", async () => {
+    await died();
+    const second = await (await worker()).claim(CALL);
+    if (second.type !== "mine") throw new Error("nobody has it");
+    second.writer.write({ type: "heard", text: "We close at noon.", tools: [] });
+    await second.writer.kept?.();
+    const shaken = { ...CALL, shaken: true };
+    const all = await Promise.all(Array.from({ length: 3 }, () => worker()));
+    const claims = await Promise.all(all.map((one) => one.claim(shaken)));
+    expect(claims.map(({ type }) => type).sort()).toEqual(["mine", "refused", "refused"]);
+    const third = claims.find((claim) => claim.type === "mine");
+    if (third?.type !== "mine") throw new Error("nobody has it");
+    expect(third.course.history.at(-1)).toEqual({ role: "agent", text: "We close at noon.", tools: [] });
+    await third.writer.kept?.();
+    expect((await (await worker()).claim(shaken)).type).toBe("refused");
+    expect((await (await worker()).claim(CALL)).type).toBe("refused");
+    // Whoever was shaken off leaves late.
+    second.writer.end();
+    third.writer.end();
+    await expect.poll(() => place.text()).toBe("");
+  });
+
   test("holds what was said after it was taken up, and is gone with the call", async () => {
     await died();
     const claim = await (await worker()).claim(CALL);

@@ -1,9 +1,11 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { words } from "../../bench/sounds.ts";
 import { readWav } from "../../src/audio/wav.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { CallLeg } from "../../src/caller/leg.ts";
+import { framesOf } from "../../src/caller/speech.ts";
 import { heardSound } from "../../src/cli/demo/actors.ts";
 import { FakeValkey } from "../fakes/valkey.ts";
 import { saidBy } from "./greeting.ts";
@@ -24,6 +26,11 @@ export interface Desk {
   ready: boolean;
 }
 
+const QUESTION = "What are your opening hours?";
+const ANSWER = "We are open from eight to six,";
+/** A recogniser on a busy machine may not understand the first time. */
+const ASKS = 2;
+
 /** What the caller heard after a fault, in ms from it: the agent of another host, or the menu. */
 export interface HeardAfter {
   readonly agentMs?: number;
@@ -40,11 +47,12 @@ export class Desks implements AsyncDisposable {
   readonly #valkey: FakeValkey;
   readonly #valkeyPort: number;
   readonly #sounds: readonly Int16Array[];
+  readonly #answer: Int16Array;
 
   private constructor(
     undo: AsyncDisposableStack,
     parts: { hosts: readonly Host[]; prompts: string; dir: string; valkey: FakeValkey; port: number },
-    sounds: readonly Int16Array[],
+    { sounds, answer }: { sounds: readonly Int16Array[]; answer: Int16Array },
   ) {
     this.#undo = undo;
     this.hosts = parts.hosts;
@@ -53,6 +61,7 @@ export class Desks implements AsyncDisposable {
     this.#valkey = parts.valkey;
     this.#valkeyPort = parts.port;
     this.#sounds = sounds;
+    this.#answer = answer;
   }
 
   static async open(): Promise<Desks> {
@@ -68,7 +77,8 @@ export class Desks implements AsyncDisposable {
     const prompts = await promptsFolder();
     const [menu = new Int16Array()] = readWav(await readFile(join(prompts, "menu.wav"))).channels;
     const excuse = await saidBy("Sorry, the line was interrupted.");
-    return new Desks(undo.move(), { hosts, prompts, dir, valkey, port }, [excuse, menu]);
+    const answer = await saidBy(ANSWER);
+    return new Desks(undo.move(), { hosts, prompts, dir, valkey, port }, { sounds: [excuse, menu], answer });
   }
 
   /** Sidetone on each of the hosts; `enginesOf`: where its PBX is, as in sidetone.yaml. */
@@ -125,6 +135,16 @@ export class Desks implements AsyncDisposable {
       }),
     );
     return { ...(agentMs !== undefined && { agentMs }), ...(menuMs !== undefined && { menuMs }) };
+  }
+
+  /** The caller asks, and has the agent's answer within eight seconds of the question's end. */
+  async answers(leg: CallLeg, signal: AbortSignal): Promise<boolean> {
+    for (let asked = 1; asked <= ASKS; asked++) {
+      await leg.say(framesOf(words(QUESTION)), { signal });
+      const look = { sound: this.#answer, sinceMs: systemClock.now(), withinMs: LOOK_MS, clock: systemClock, signal };
+      if ((await heardSound(leg, look)) !== undefined) return true;
+    }
+    return false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -84,6 +84,19 @@ export class Host implements AsyncDisposable {
     await run("tc", ["qdisc", "del", "dev", this.#near, "root"]).catch(() => undefined);
   }
 
+  /** Resolves when all that waited for the cable has come through, in both directions. A kernel that was in vain tries again seconds later. */
+  async caughtUp(): Promise<void> {
+    const sockets = ["-Htn", "state", "established", "dst"];
+    for (;;) {
+      const near = await run("ss", [...sockets, this.address]);
+      const far = await run("nsenter", [...this.#target, "ss", ...sockets, this.gateway]);
+      const lines = `${near.stdout}${far.stdout}`.split("\n").filter(Boolean);
+      // Bytes that nobody has read, and bytes that nobody has acknowledged.
+      if (lines.every((line) => /^\s*\d+\s+0\s/.test(line))) return;
+      await systemClock.sleep(50);
+    }
+  }
+
   /** Runs a program there; each of its lines is told. It ends when nobody writes to it any more. */
   start(program: string, args: readonly string[], onLine: (line: string) => void): void {
     const child = spawn("nsenter", [...this.#target, program, ...args], { stdio: ["pipe", "pipe", "inherit"] });

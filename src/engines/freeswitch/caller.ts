@@ -15,6 +15,7 @@ export interface Caller {
   readonly codec: string;
   readonly rate: 8000 | 16_000;
   readonly attempt: number;
+  readonly shaken: boolean;
   readonly returned: Returned | undefined;
 }
 
@@ -35,6 +36,7 @@ export function readCaller(data: ReadonlyMap<string, string>): Caller {
     codec: codecName(data.get("Channel-Read-Codec-Name") || variableIn(data, "read_codec")),
     rate: wideband(Number(data.get("Channel-Read-Codec-Rate") || variableIn(data, "read_rate"))),
     attempt: Math.max(1, Number.parseInt(variableIn(data, VARIABLE.attempt), 10) || 1),
+    shaken: variableIn(data, VARIABLE.former) === "gone",
     returned: returnedOf(variable(VARIABLE.returned)),
   };
 }

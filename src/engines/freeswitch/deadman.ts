@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { EslConnection } from "./esl/connection.ts";
 import type { EslEvent } from "./esl/event.ts";
-import { isPlainName, VARIABLE } from "./variables.ts";
+import { whileLent } from "./while-lent.ts";
 
 export interface DeadmanOptions {
   readonly uuid: string;
@@ -40,16 +40,6 @@ export function fuseIn(event: EslEvent, wallMs: number): { id: string; uuid: str
 }
 
 /**
- * A command for a call that FreeSWITCH obeys only as long as the call is lent with this ticket. One that was on its way for long,
- * on a bad line, would light a fuse on a caller who is in the menu or with a human by then, and pull him away from there.
- */
-export function whileLent({ uuid, ticket }: { uuid: string; ticket: string }, before: string, after = ""): string {
-  if (!isPlainName(ticket)) return `${before} ${uuid}${after}`;
-  const whose = `\${cond(t\${variable_${VARIABLE.ticket}} == t${ticket} ? ${uuid} : none)}`;
-  return `expand uuid:${uuid} ${before} ${whose}${after}`;
-}
-
-/**
  * The second line against a worker that hangs: FreeSWITCH pulls the call to the menu two seconds after the last sign of
  * life. It is renewed only while the event loop beats. A new fuse is lit before the old one is put out, in this order,
  * so that a call is never without.
@@ -61,10 +51,10 @@ export class Deadman {
   /** Put out: both connections tell of each fuse, in any order. */
   readonly #out = new Set<string>();
   #timer: Timer;
-  readonly #settled = new Set<() => void>();
   /** Lit, and not told of yet. */
   #nameless = 0;
-  #stopped = false;
+  /** By the clock's `now`. */
+  #stoppedMs: number | undefined;
   #renewed = false;
 
   constructor(options: DeadmanOptions) {
@@ -79,10 +69,11 @@ export class Deadman {
   /** FreeSWITCH has told of a fuse of this call. All before it go out. */
   lit(id: string): void {
     if (this.#fuses.has(id) || this.#out.has(id)) return;
+    const own = this.#nameless > 0;
     this.#nameless = Math.max(0, this.#nameless - 1);
-    if (this.#stopped) {
-      this.#putOut(id);
-      if (this.#nameless === 0) for (const tell of [...this.#settled]) tell();
+    if (this.#stoppedMs !== undefined) {
+      // Whoever has the call by now lights fuses of their own.
+      if (own && this.#options.clock.now() - this.#stoppedMs < NAMED_MS) this.#putOut(id);
       return;
     }
     const older = [...this.#fuses];
@@ -92,25 +83,11 @@ export class Deadman {
 
   /** No more renewing. Returns the commands that put out what burns, as far as it is known. */
   stop(): string[] {
-    this.#stopped = true;
+    this.#stoppedMs ??= this.#options.clock.now();
     this.#timer.cancel();
     const commands = [...this.#fuses].map((id) => `api sched_del ${id}`);
     for (const id of this.#fuses) this.#forget(id);
     return commands;
-  }
-
-  /** After `stop`: resolves when every fuse that was lit is out, or after a while. */
-  settled(): Promise<void> {
-    if (this.#nameless === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel();
-        this.#settled.delete(done);
-        resolve();
-      };
-      const timer = this.#options.clock.after(NAMED_MS, done);
-      this.#settled.add(done);
-    });
   }
 
   #renew(): void {

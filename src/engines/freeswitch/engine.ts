@@ -196,7 +196,7 @@ class FreeswitchEngine implements Engine {
     if (before && ticket !== "" && before.ticket === ticket)
       throw new OutsideError("stranger", "Who has connected with a call's id shows a ticket that was shown before.");
     // Offered again: whatever we still hold of this call is over.
-    before?.abandon();
+    before?.superseded();
     const lent = new LentCall(call, {
       clock: this.#clock,
       log: this.#log,

@@ -38,8 +38,10 @@ export class FreeswitchLeg implements Leg {
   readonly agent: string;
   readonly codec: string;
   readonly attempt: number;
+  readonly shaken: boolean;
   readonly recording: Recording;
   readonly returned?: Returned;
+  untold = false;
   readonly #options: LegOptions;
   readonly #events = new BoundedQueue<LegEvent>(EVENTS);
   readonly #gone = new AbortController();
@@ -60,6 +62,7 @@ export class FreeswitchLeg implements Leg {
     this.agent = caller.agent;
     this.codec = caller.codec;
     this.attempt = caller.attempt;
+    this.shaken = caller.shaken;
     this.recording = options.recording;
     if (caller.returned) this.returned = caller.returned;
     this.#options = options;

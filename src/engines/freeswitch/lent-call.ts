@@ -15,6 +15,7 @@ import { FreeswitchLeg } from "./leg.ts";
 import type { Media } from "./media/port.ts";
 import { freeswitchRecording } from "./recording.ts";
 import { isPlainName, VARIABLE, variableIn } from "./variables.ts";
+import { whileLent } from "./while-lent.ts";
 
 export interface LentCallOptions {
   readonly clock: Clock;
@@ -41,6 +42,8 @@ export class LentCall {
   readonly #deadman: Deadman | undefined;
   readonly #keys = new Keys();
   readonly #leg: FreeswitchLeg;
+  /** Somebody else has the call. */
+  #taken = false;
 
   constructor(call: OutboundCall, options: LentCallOptions) {
     const { uuid, data } = call;
@@ -92,12 +95,23 @@ export class LentCall {
     this.#deadman?.lit(id);
   }
 
-  /** The call is not ours any more: it was offered again, or the engine stops. The dialplan has it when the connection is gone. */
+  /** The engine stops: the dialplan has the call when the connection is gone. */
   abandon(): void {
+    this.#letGo();
+    if (!this.#taken) this.#channel.connection.close();
+  }
+
+  /** It was offered again, to whoever has it now: with the end of this connection FreeSWITCH would take it from there, so it stays. */
+  superseded(): void {
+    this.#taken = true;
+    this.#leg.untold = true;
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#deadman?.stop();
     this.#leg.end("normal");
     this.#channel.leave();
-    this.#channel.connection.close();
   }
 
   async #open() {
@@ -137,11 +151,13 @@ export class LentCall {
     const fuses = this.#deadman?.stop() ?? [];
     if (how === "taken" && !this.#leg.leaving) {
       this.#options.log.info({ call: this.uuid }, "somebody has sent a lent call elsewhere; it is let go");
-      // Left as they are, the fuse would pull the caller back, and our leaving would reset the channel.
-      const commands = [...fuses, `api uuid_setvar ${this.uuid} socket_resume`];
+      // The dialplan itself, perhaps, which offers it to another host now.
+      this.#leg.untold = true;
+      // Left as they are, the fuse would pull the caller back, and the end of this connection would reset the channel.
+      const commands = [...fuses, `api ${whileLent(this, "uuid_setvar", " socket_resume")}`];
       connection.together(commands).catch(() => {});
-      // One that was lit a moment ago has no name yet.
-      void (this.#deadman?.settled() ?? Promise.resolve()).then(() => connection.leave());
+      // It stays, and ends with the call: with it ends any park, whoever has parked the caller meanwhile.
+      this.#taken = true;
     } else if (how === "hungUp") connection.leave();
     if (!this.#leg.leaving || how === "hungUp") this.#leg.end(how === "lost" ? "failure" : cause);
   }
@@ -150,7 +166,7 @@ export class LentCall {
   async #release(next: Next): Promise<void> {
     const { connection } = this.#channel;
     if (connection.closed.aborted || this.#channel.signal.aborted) return;
-    const said = `api uuid_setvar_multi ${this.uuid} ${variablesOf(next)}`;
+    const said = `api ${whileLent(this, "uuid_setvar_multi", ` ${variablesOf(next)}`)}`;
     const told = connection.together([said, ...(this.#deadman?.stop() ?? [])]).then(
       () => true,
       () => false,

@@ -2,12 +2,14 @@
 export const VARIABLE = {
   /** Set anew by the dialplan for each `socket`: who shows it is the call that was lent. */
   ticket: "sidetone_ticket",
-  /** 1, and 2 when a controller died with the call. */
+  /** 1, 2 when a controller died with the call, and 3 when the second one was shaken off (see `former`). */
   attempt: "sidetone_attempt",
   /** "no" until a worker is there for this `socket`: only such a one can die with the call. */
   taken: "sidetone_taken",
   /** How often this attempt was offered, and nobody took it: none, once, twice. Twice is the last time. */
   untaken: "sidetone_untaken",
+  /** The host that had the call at the first attempt was cut off, and FreeSWITCH has not ended its connection yet: connected. Then: gone. */
+  former: "sidetone_former",
   /** Where a call goes whose controller has hung: `<extension> XML <context>`. */
   deadman: "sidetone_deadman",
   agent: "sidetone_agent",

@@ -172,10 +172,16 @@ export class AudioStream {
   #failure(): { told: Promise<never>; forget(): void } {
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => {});
-    const forget = this.#options.channel.on("mod_audio_stream::error", (event) => {
-      reject(new OutsideError("refused", `mod_audio_stream could not connect: ${whyOf(event)}.`));
-    });
+    const forget = this.#onError((why) =>
+      reject(new OutsideError("refused", `mod_audio_stream could not connect: ${why}.`)),
+    );
     return { told: promise, forget };
+  }
+
+  /** The module does not say which of a call's streams an error is of. Where others had the call before, it may be theirs: ours has its socket and its time limit. */
+  #onError(tell: (why: string) => void): () => void {
+    const { channel } = this.#options;
+    return channel.again ? () => {} : channel.on("mod_audio_stream::error", (event) => tell(whyOf(event)));
   }
 
   #attach(socket: WebSocket): void {
@@ -186,7 +192,7 @@ export class AudioStream {
       if (isBinary && this.#socket === socket) onPacket(data as Buffer);
     });
     const forget = [
-      channel.on("mod_audio_stream::error", (event) => lose(`an error: ${whyOf(event)}`)),
+      this.#onError((why) => lose(`an error: ${why}`)),
       channel.on("CODEC", (event) => {
         const rate = Number(event.get("Channel-Read-Codec-Rate"));
         if (!(rate > 0) || rate === this.#codecRate) return;
