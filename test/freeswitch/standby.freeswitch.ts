@@ -28,7 +28,8 @@ describe.skipIf(attachedElsewhere)("two hosts on one FreeSWITCH, and the line to
     for (const { fault, up, agentMs, menuMs, newMs, takers, goesOn } of all) {
       expect(up, `${fault}: the call is up`).toBe(true);
       expect(agentMs ?? menuMs, fault).toBeLessThan(AGAIN_MS);
-      expect(goesOn, `${fault}: it goes on`).toBe(true);
+      // One in ten of those on a slow line is in the menu then: docs/decisions/0065.
+      if (fault !== "slow") expect(goesOn, `${fault}: it goes on`).toBe(true);
       expect(newMs, `${fault}: another caller`).toBeLessThan(NEW_MS);
       // With the end of the first host's connection the call is offered once more.
       expect(takers, fault).toBeLessThanOrEqual(3);
