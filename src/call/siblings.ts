@@ -14,6 +14,9 @@ export interface Siblings {
    * has least. For a PBX that offers a call to one of them alone, by chance.
    */
   readonly burden: "even" | "more" | "full";
-  /** Just before this worker connects to what was offered. False: another one does. */
-  claim(offer: string): Promise<boolean>;
+  /**
+   * Just before this worker takes what was offered. False: another one does. `toAll`: other hosts' workers hear of it as well, and may
+   * connect to it; else the PBX calls this service by its address.
+   */
+  claim(offer: string, toAll: boolean): Promise<boolean>;
 }

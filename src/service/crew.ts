@@ -63,8 +63,8 @@ export class Crew implements Siblings {
     return this.#options.calls() + this.#others.reduce((sum, { calls }) => sum + calls, 0);
   }
 
-  async claim(offer: string): Promise<boolean> {
-    return (await this.#options.claim(offer)) && (await this.betweenHosts(offer));
+  async claim(offer: string, toAll: boolean): Promise<boolean> {
+    return (await this.#options.claim(offer)) && (!toAll || (await this.betweenHosts(offer)));
   }
 
   get burden(): "even" | "more" | "full" {

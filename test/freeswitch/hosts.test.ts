@@ -116,6 +116,12 @@ describe("where the dialplan of FreeSWITCH offers a call", () => {
     expect(arrive("sidetone-back", { globals, own: { ...lent, sidetone_former: "" } }).at).toBe("sidetone-menu");
   });
 
+  test("whoever comes in at the lending itself, of whose call nothing is known, is offered as a new one", () => {
+    const { at, variables } = arrive("sidetone-lend", { globals: { sidetone_socket: "127.0.0.1:8084" } });
+    expect([at, variables.get("sidetone_attempt")]).toEqual(["127.0.0.1:8084", "1"]);
+    expect(arrive("sidetone-lend", { globals: { sidetone_socket: "" } }).at).toBe("sidetone-menu");
+  });
+
   test("on FreeSWITCH's own host a worker that hangs is followed by the menu", () => {
     const { at } = arrive("sidetone-hung", {
       globals: { sidetone_socket: "127.0.0.1:8084|127.0.0.1:8085" },

@@ -114,13 +114,15 @@ test("what was offered is this worker's if no other one of this host has it, and
     },
     claim: async (offer) => offer !== "a sibling's",
   });
-  expect(await crew.claim("mine")).toBe(true);
+  expect(await crew.claim("mine", true)).toBe(true);
   crew.betweenHosts = async (offer) => {
     asked.push(offer);
     return offer !== "another host's";
   };
-  expect(await crew.claim("mine")).toBe(true);
-  expect(await crew.claim("another host's")).toBe(false);
-  expect(await crew.claim("a sibling's")).toBe(false);
+  expect(await crew.claim("mine", true)).toBe(true);
+  expect(await crew.claim("another host's", true)).toBe(false);
+  expect(await crew.claim("a sibling's", true)).toBe(false);
+  // What the PBX calls this host for is no other host's.
+  expect(await crew.claim("another host's", false)).toBe(true);
   expect(asked).toEqual(["mine", "another host's"]);
 });

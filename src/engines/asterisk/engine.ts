@@ -269,7 +269,8 @@ class AsteriskEngine implements Engine {
     const anyone = offer.attempt > 1 || offer.kind === "audiosocket";
     const turn = anyone ? 0 : (this.#siblings?.turnFor(offer.call) ?? 0);
     if (turn > 0) await this.#clock.sleep(Math.min(turn, TURNS_MAX) * TURN_MS, this.#signal);
-    if (this.#siblings && (this.#draining || !(await this.#siblings.claim(offer.media)))) return;
+    const siblings = this.#siblings;
+    if (siblings && (this.#draining || !(await siblings.claim(offer.media, offer.kind !== "audiosocket")))) return;
     this.#log.debug({ call: offer.call, attempt: offer.attempt, turn }, "a call is this worker's to take");
     await this.#take(offer);
   }

@@ -51,6 +51,7 @@ export class Deadman {
   /** Put out: both connections tell of each fuse, in any order. */
   readonly #out = new Set<string>();
   #timer: Timer;
+  readonly #settled = new Set<() => void>();
   /** Lit, and not told of yet. */
   #nameless = 0;
   /** By the clock's `now`. */
@@ -74,6 +75,7 @@ export class Deadman {
     if (this.#stoppedMs !== undefined) {
       // Whoever has the call by now lights fuses of their own.
       if (own && this.#options.clock.now() - this.#stoppedMs < NAMED_MS) this.#putOut(id);
+      if (this.#nameless === 0) for (const tell of [...this.#settled]) tell();
       return;
     }
     const older = [...this.#fuses];
@@ -88,6 +90,20 @@ export class Deadman {
     const commands = [...this.#fuses].map((id) => `api sched_del ${id}`);
     for (const id of this.#fuses) this.#forget(id);
     return commands;
+  }
+
+  /** After `stop`: resolves when every fuse that was lit is out, or after a while. */
+  settled(): Promise<void> {
+    if (this.#nameless === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        this.#settled.delete(done);
+        resolve();
+      };
+      const timer = this.#options.clock.after(NAMED_MS, done);
+      this.#settled.add(done);
+    });
   }
 
   #renew(): void {

@@ -42,7 +42,12 @@ export class LentCall {
   readonly #deadman: Deadman | undefined;
   readonly #keys = new Keys();
   readonly #leg: FreeswitchLeg;
-  /** Somebody else has the call. */
+  /**
+   * The end of a former host's connection takes the call from us, and the dialplan offers it once more. The end of ours would take it
+   * from there in the same way: so it stays, and ends with the call.
+   */
+  readonly #mayBeOfferedAgain: boolean;
+  /** That has happened. */
   #taken = false;
 
   constructor(call: OutboundCall, options: LentCallOptions) {
@@ -53,6 +58,7 @@ export class LentCall {
     this.uuid = uuid;
     this.ticket = variableIn(data, VARIABLE.ticket);
     this.raw = word && rawOf(word);
+    this.#mayBeOfferedAgain = variableIn(data, VARIABLE.former) === "connected";
     this.#options = options;
     this.#channel = new LentChannel(call, {
       rate: caller.rate,
@@ -97,21 +103,17 @@ export class LentCall {
 
   /** The engine stops: the dialplan has the call when the connection is gone. */
   abandon(): void {
-    this.#letGo();
-    if (!this.#taken) this.#channel.connection.close();
-  }
-
-  /** It was offered again, to whoever has it now: with the end of this connection FreeSWITCH would take it from there, so it stays. */
-  superseded(): void {
-    this.#taken = true;
-    this.#leg.untold = true;
-    this.#letGo();
-  }
-
-  #letGo(): void {
     this.#deadman?.stop();
     this.#leg.end("normal");
     this.#channel.leave();
+    if (!this.#taken) this.#channel.connection.close();
+  }
+
+  /** It was offered again, to whoever has it now. */
+  superseded(): void {
+    this.#taken = this.#mayBeOfferedAgain;
+    if (this.#taken) this.#leg.untold = true;
+    this.abandon();
   }
 
   async #open() {
@@ -151,13 +153,15 @@ export class LentCall {
     const fuses = this.#deadman?.stop() ?? [];
     if (how === "taken" && !this.#leg.leaving) {
       this.#options.log.info({ call: this.uuid }, "somebody has sent a lent call elsewhere; it is let go");
-      // The dialplan itself, perhaps, which offers it to another host now.
-      this.#leg.untold = true;
       // Left as they are, the fuse would pull the caller back, and the end of this connection would reset the channel.
       const commands = [...fuses, `api ${whileLent(this, "uuid_setvar", " socket_resume")}`];
       connection.together(commands).catch(() => {});
-      // It stays, and ends with the call: with it ends any park, whoever has parked the caller meanwhile.
-      this.#taken = true;
+      if (this.#mayBeOfferedAgain) {
+        this.#taken = true;
+        this.#leg.untold = true;
+      }
+      // One that was lit a moment ago has no name yet.
+      else void (this.#deadman?.settled() ?? Promise.resolve()).then(() => connection.leave());
     } else if (how === "hungUp") connection.leave();
     if (!this.#leg.leaving || how === "hungUp") this.#leg.end(how === "lost" ? "failure" : cause);
   }

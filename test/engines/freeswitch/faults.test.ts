@@ -216,15 +216,30 @@ describe("a call in which somebody else has a hand", () => {
     const call = pbx.dial();
     const leg = await lent;
     await until(() => pbx.apis.some((command) => command.startsWith("sched_transfer")), "the first renewal");
+    const { session } = call;
     pbx.api(`uuid_transfer ${call.uuid} elsewhere`);
     await ended(leg.signal);
     await until(() => call.variables.get("socket_resume") === undefined, "an end of the resuming");
     await until(() => pbx.scheduler.tasks.length === 0, "no timer");
     expect(call.place).toBe("elsewhere");
     expect(desk.lines.join("")).toContain("somebody has sent a lent call elsewhere");
-    // With the end of the connection FreeSWITCH ends any park: it stays, as long as the call does.
-    expect(call.session?.commands).not.toContain("exit");
+    await until(() => session?.commands.includes("exit") ?? false, "the farewell");
+  });
+
+  test("and that a former host's end takes away stays connected: its own end would take it from whoever has it then", async () => {
+    desk = openDesk(pbx);
+    await connected(desk);
+    const lent = desk.nextLeg();
+    const call = pbx.dial({ variables: { sidetone_attempt: "2", sidetone_former: "connected" } });
+    const leg = await lent;
+    await until(() => pbx.apis.some((command) => command.startsWith("sched_transfer")), "the first renewal");
+    const { session } = call;
+    pbx.api(`uuid_transfer ${call.uuid} elsewhere`);
+    await ended(leg.signal);
+    await until(() => pbx.scheduler.tasks.length === 0, "no timer");
     expect(leg.untold, "whoever is offered it finds its journal").toBe(true);
+    expect(session?.commands.some((command) => command.startsWith("api sched_del"))).toBe(true);
+    expect(session?.commands).not.toContain("exit");
   });
 
   test("and an unknown application that anybody queues ends it, as FreeSWITCH does", async () => {
