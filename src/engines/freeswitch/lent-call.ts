@@ -177,11 +177,14 @@ export class LentCall {
     );
     connection.leave();
     await this.#closed();
-    if (!(await told))
+    if (!(await told)) {
+      // It may offer the call to another host, which is to know that it is over.
+      this.#leg.untold = true;
       this.#options.log.warn(
         { call: this.uuid },
         "the dialplan could not be told what comes next; it goes to its menu",
       );
+    }
     this.#channel.leave();
   }
 

@@ -331,4 +331,5 @@ test("a FreeSWITCH that answers nothing any more does not keep a call: its conne
   await leg.giveBack({ next: "transfer", target: "sales" });
   await inMenu(call);
   expect(desk.lines.join("")).toContain("the dialplan could not be told what comes next");
+  expect(leg.untold).toBe(true);
 });
