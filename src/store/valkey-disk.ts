@@ -74,8 +74,7 @@ export class ValkeyDisk implements JournalDisk {
   async create(path: string): Promise<DiskFile | undefined> {
     const name = nameIn(path);
     const token = randomBytes(12).toString("base64url");
-    const made = await this.#asked(() => this.#client.set(this.#key(name), token, "PX", KEEP_MS, "NX"));
-    if (made === null) return undefined;
+    if (!(await this.#first(name, token, KEEP_MS))) return undefined;
     return { write: (data, at) => this.#write(name, token, data, at), sync: nothing, close: nothing };
   }
 
@@ -110,8 +109,8 @@ export class ValkeyDisk implements JournalDisk {
     return left < 0 ? undefined : this.#clock.wall() - (KEEP_MS - left);
   }
 
-  async reserve(name: string, keepMs: number): Promise<boolean> {
-    return (await this.#asked(() => this.#client.set(this.#key(name), "1", "PX", keepMs, "NX"))) !== null;
+  reserve(name: string, keepMs: number): Promise<boolean> {
+    return this.#first(name, "1", keepMs);
   }
 
   async ready(): Promise<void> {
@@ -120,6 +119,11 @@ export class ValkeyDisk implements JournalDisk {
 
   async close(): Promise<void> {
     this.#client.disconnect();
+  }
+
+  /** Whether nobody had the key before: the server lets one alone make it. */
+  async #first(name: string, value: string, keepMs: number): Promise<boolean> {
+    return (await this.#asked(() => this.#client.set(this.#key(name), value, "PX", keepMs, "NX"))) !== null;
   }
 
   async #write(name: string, token: string, data: Buffer, at: number): Promise<number> {

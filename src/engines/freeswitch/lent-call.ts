@@ -111,9 +111,16 @@ export class LentCall {
 
   /** It was offered again, to whoever has it now. */
   superseded(): void {
-    this.#taken = this.#mayBeOfferedAgain;
-    if (this.#taken) this.#leg.untold = true;
+    this.#stays();
     this.abandon();
+  }
+
+  /** Somebody else has the call: whether our connection stays all the same. */
+  #stays(): boolean {
+    if (!this.#mayBeOfferedAgain) return false;
+    this.#taken = true;
+    this.#leg.untold = true;
+    return true;
   }
 
   async #open() {
@@ -156,12 +163,8 @@ export class LentCall {
       // Left as they are, the fuse would pull the caller back, and the end of this connection would reset the channel.
       const commands = [...fuses, `api ${whileLent(this, "uuid_setvar", " socket_resume")}`];
       connection.together(commands).catch(() => {});
-      if (this.#mayBeOfferedAgain) {
-        this.#taken = true;
-        this.#leg.untold = true;
-      }
       // One that was lit a moment ago has no name yet.
-      else void (this.#deadman?.settled() ?? Promise.resolve()).then(() => connection.leave());
+      if (!this.#stays()) void (this.#deadman?.settled() ?? Promise.resolve()).then(() => connection.leave());
     } else if (how === "hungUp") connection.leave();
     if (!this.#leg.leaving || how === "hungUp") this.#leg.end(how === "lost" ? "failure" : cause);
   }

@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/base/clock.ts";
 import type { Siblings } from "../../../src/call/siblings.ts";
+import { whileLent } from "../../../src/engines/freeswitch/while-lent.ts";
 import { EventSocket } from "../../fakes/freeswitch/event-socket.ts";
 import type { FakeFreeswitch } from "../../fakes/freeswitch/fake-freeswitch.ts";
 import { ended, until } from "../asterisk/support.ts";
@@ -297,12 +298,15 @@ describe("the way back", () => {
     const leg = await lent;
     await until(() => pbx.scheduler.tasks.some(({ id }) => id > 1), "a renewal");
     const { session } = call;
+    const ticket = call.variables.get("sidetone_ticket") ?? "";
+    expect(ticket).not.toBe("");
     await leg.giveBack({ next: "menu", reason: "no such thing; as {this}" });
     await inMenu(call);
     expect(call.variables.get("sidetone_reason")).toBe("no_such_thing__as__this_");
     const [said, ...after] =
       session?.commands.slice(session.commands.findLastIndex((line) => line.includes("setvar_multi"))) ?? [];
-    expect(said).toContain(`: none)} sidetone_next=menu;sidetone_reason=`);
+    const word = whileLent({ uuid: call.uuid, ticket }, "uuid_setvar_multi", " sidetone_next=menu;sidetone_reason=");
+    expect(said).toContain(`api ${word}`);
     expect(after).toEqual([...after.slice(0, -1).map(() => expect.stringMatching(/^api sched_del \d+$/)), "exit"]);
   });
 
